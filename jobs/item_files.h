@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "jobs/items.h"
+#include "jobs/job.h"
+
+namespace remuda {
+
+// A job whose fan-out is known: `job.tasks.kind` is computed or kList with its
+// count set, and then `items` holds the list.
+struct ResolvedJob {
+  Job job;
+  ItemList items;
+};
+
+// Reads what `lines`, `glob` and `csv` name, relative to `folder` (the folder
+// of the spec), and turns inline `items` into a list. Lines: blank ones are
+// skipped, CRLF is accepted. Globs are sorted bytewise. CSV: first row names
+// the columns, RFC 4180 quoting.
+//
+// Errors: NotFound (the file, with its full path), InvalidArgument (empty
+// fan-out, invalid UTF-8, a row with too few columns: with its line number),
+// ResourceExhausted over ItemList's limits.
+absl::StatusOr<ResolvedJob> ResolveItems(const Job& job,
+                                         const std::string& folder);
+
+}  // namespace remuda

@@ -1,0 +1,123 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "jobs/ids.h"
+#include "jobs/states.h"
+
+namespace remuda {
+
+// What the spec asks of `executor:`.
+struct ExecutorRequest {
+  std::optional<ExecutorKind> exactly;  // none means auto
+  std::optional<ExecutorKind> prefer;
+  std::optional<ExecutorKind> require;
+
+  friend bool operator==(const ExecutorRequest&,
+                         const ExecutorRequest&) = default;
+};
+
+// Where the fan-out comes from. The client turns lines, items, glob and csv
+// into kList before it submits, so the other processes know four kinds only.
+struct TaskSource {
+  enum class Kind : uint8_t { kOne, kRange, kMatrix, kList };
+  // What the author wrote, kept for messages and for `remuda plan`.
+  enum class Written : uint8_t {
+    kNothing,
+    kRange,
+    kMatrix,
+    kItems,
+    kLines,
+    kGlob,
+    kCsv,
+  };
+
+  Kind kind = Kind::kOne;
+  Written written = Written::kNothing;
+
+  // kRange: from, from + step, ... up to and including `to`.
+  int64_t from = 0;
+  int64_t to = 0;
+  int64_t step = 1;
+
+  // kMatrix: the last axis turns fastest. Values are JSON texts.
+  std::vector<std::pair<std::string, std::vector<std::string>>> axes;
+
+  // kList: the number of items; their text travels beside the job
+  // (jobs/items.h), a JSON value a line.
+  uint64_t list_count = 0;
+
+  // Before the client has resolved it (jobs/item_files.h): the file or pattern
+  // as written, or the inline items as JSON texts. Neither is sent or stored.
+  std::string path;
+  std::vector<std::string> inline_items;
+
+  friend bool operator==(const TaskSource&, const TaskSource&) = default;
+};
+
+// An inclusive range of exit codes, as in `exit:64-78`.
+struct ExitCodes {
+  int first = 0;
+  int last = 0;
+
+  friend bool operator==(const ExitCodes&, const ExitCodes&) = default;
+};
+
+struct RetryPolicy {
+  uint32_t attempts_max = 1;  // tries in all for the user's own failures
+  Duration initial = std::chrono::seconds(1);
+  double factor = 2.0;
+  Duration max = std::chrono::minutes(1);
+  double jitter = 0.2;  // the delay varies by this share either way
+
+  // Which failures are tried again; by default all of them.
+  bool on_error = true;
+  bool on_timeout = true;
+  bool on_crash = true;
+  bool on_oom = true;
+  std::vector<ExitCodes> on_exit;
+
+  friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
+};
+
+// The job succeeds with at most this many failed, timed out and lost tasks.
+struct SuccessPolicy {
+  uint64_t failed_max = 0;
+  std::optional<double> failed_max_percent;  // overrides failed_max
+
+  friend bool operator==(const SuccessPolicy&, const SuccessPolicy&) = default;
+};
+
+// One checked YAML document (DESIGN 3), free of anything not supported yet.
+// A plain value: what it means is said in docs/JOB_STATES.md and docs/SPEC.md.
+struct Job {
+  std::string name;
+  std::map<std::string, std::string> labels;
+  std::string type;
+  ExecutorRequest executor;
+  std::string queue = "default";
+  int32_t priority = 0;  // higher first
+  TaskSource tasks;
+  std::string with = "{}";   // JSON object whose strings may hold templates
+  uint64_t concurrency = 0;  // tasks at once over all agents; 0: no cap
+  Duration timeout = Duration::zero();  // of one attempt; 0: none
+  bool timeout_is_hard = false;         // `enforce: hard`
+  RetryPolicy retry;
+  SuccessPolicy success;
+
+  friend bool operator==(const Job&, const Job&) = default;
+};
+
+// The number of tasks of the fan-out; kList counts what list_count says.
+uint64_t TaskCount(const TaskSource& source);
+
+// The most failed tasks with which the job still succeeds.
+uint64_t FailedMax(const SuccessPolicy& policy, uint64_t tasks);
+
+}  // namespace remuda

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "jobs/ids.h"
+#include "jobs/outcome.h"
+
+namespace remuda {
+
+// What is kept of one attempt beside its end: written by the agent, stored as
+// it came, read when somebody asks for results.
+struct AttemptRecord {
+  TaskIndex task = 0;
+  Fence fence;
+  Ending ending = Ending::kSucceeded;
+  int32_t exit_code = 0;
+  WallTime ended_at{};
+  Duration wall = Duration::zero();
+  std::string output;  // JSON text; empty means null
+  std::string error;
+  Usage usage;
+
+  friend bool operator==(const AttemptRecord&, const AttemptRecord&) = default;
+};
+
+// Columns, not rows: neighbours that differ little cost a few bytes each.
+// Records are given and returned by rising task index.
+std::string EncodeAttemptRecords(std::span<const AttemptRecord> records);
+
+// Errors: InvalidArgument for bytes that are not such an encoding.
+absl::StatusOr<std::vector<AttemptRecord>> DecodeAttemptRecords(
+    const std::string& bytes);
+
+}  // namespace remuda

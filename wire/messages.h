@@ -1,0 +1,191 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "jobs/ids.h"
+#include "jobs/index_ranges.h"
+#include "jobs/outcome.h"
+#include "jobs/states.h"
+
+namespace remuda {
+
+// What agent and coordinator say to each other, as plain values; wire/codec.h
+// turns them into frames. Batches and ranges only: no message speaks of a
+// single task where it could speak of many.
+
+// The oldest and newest protocol this build speaks.
+inline constexpr uint32_t kProtocolMin = 1;
+inline constexpr uint32_t kProtocolMax = 1;
+
+// Tasks of one job that share a fence.
+struct FencedRange {
+  JobId job;
+  IndexRange tasks;
+  Fence fence;
+
+  friend bool operator==(const FencedRange&, const FencedRange&) = default;
+};
+
+struct ExecutorOffer {
+  ExecutorKind kind = ExecutorKind::kAsync;
+  uint64_t slots = 0;
+};
+
+// Agent -> coordinator, first on every connection and whenever told to.
+struct Hello {
+  uint32_t protocol_min = kProtocolMin;
+  uint32_t protocol_max = kProtocolMax;
+  std::string version;
+  std::string name;      // for people: host name and number
+  std::string instance;  // random, one an agent process; 32 hex digits
+  std::vector<ExecutorOffer> executors;
+  std::vector<std::string> job_types;
+  std::map<std::string, std::string> labels;
+  // Everything not confirmed as recorded: waiting, running, or spooled.
+  std::vector<FencedRange> held;
+  bool draining = false;
+};
+
+// Coordinator -> agent: registered.
+struct Welcome {
+  uint32_t protocol = kProtocolMax;
+  Term term;
+  SessionId session;
+  AgentId agent;
+  Duration lease = Duration::zero();
+  Duration heartbeat_interval = Duration::zero();
+  // Held attempts that are no longer current: stop them, forget them.
+  std::vector<FencedRange> fenced;
+};
+
+// Either way: this connection will not do. The reason is for a person.
+struct Refusal {
+  enum class Code : uint8_t {
+    kUnknownSession,  // say Hello again
+    kVersion,
+    kBusy,
+    kMalformed,
+    kForbidden,
+  };
+  Code code = Code::kMalformed;
+  std::string reason;
+};
+
+// How many tasks of one executor the agent is willing to hold at once, as an
+// absolute number: what it holds counts against it. Zero when draining.
+struct Credit {
+  ExecutorKind executor = ExecutorKind::kAsync;
+  uint64_t tasks = 0;
+};
+
+// Agent -> coordinator, every interval and when credit changes. Renews the
+// lease of everything the session holds.
+struct Heartbeat {
+  uint64_t sequence = 0;
+  uint64_t last_grant = 0;  // Grant.sequence seen last, repairs a lost push
+  std::vector<Credit> credits;
+  uint64_t held_tasks = 0;
+  Duration loop_lag = Duration::zero();
+  bool draining = false;
+};
+
+struct HeartbeatAck {
+  uint64_t sequence = 0;
+};
+
+// What an agent must know once of a job before it can run its tasks.
+struct JobDefinition {
+  JobId job;
+  std::string job_json;  // jobs/job_json.h
+};
+
+// One range of tasks of one job at one fence.
+struct GrantedRange {
+  JobId job;
+  ExecutorKind executor = ExecutorKind::kProcessPool;
+  IndexRange tasks;
+  Fence fence;
+  // Of a list source: the items of the range, a JSON value a line. Empty for
+  // computed sources.
+  std::string items;
+};
+
+// Coordinator -> agent. Sent only after its commit.
+struct Grant {
+  uint64_t sequence = 0;  // 1, 2, 3 ... within the session
+  std::vector<JobDefinition> definitions;
+  std::vector<GrantedRange> ranges;
+};
+
+// Coordinator -> agent: stop these, whatever their fence.
+struct StopTasks {
+  enum class Reason : uint8_t { kCancelled, kFenced };
+  struct Item {
+    JobId job;
+    bool whole_job = false;
+    std::vector<IndexRange> tasks;  // unless whole_job
+  };
+  Reason reason = Reason::kCancelled;
+  std::vector<Item> items;
+};
+
+// Neighbouring tasks whose attempts ended alike.
+struct EndingRun {
+  IndexRange tasks;
+  Fence fence;
+  Ending ending = Ending::kSucceeded;
+  int32_t exit_code = 0;
+  // False for what never started: handed back, costs the task nothing.
+  bool started = true;
+
+  friend bool operator==(const EndingRun&, const EndingRun&) = default;
+};
+
+// Ends of attempts of one job within one chunk of kTasksPerChunk indices.
+struct EndedBatch {
+  JobId job;
+  ExecutorKind executor = ExecutorKind::kProcessPool;
+  std::vector<EndingRun> runs;  // by index, never overlapping
+  // wire/attempt_records.h: outputs, errors, durations, usage. Opaque to the
+  // coordinator's core; the store keeps the bytes as they came.
+  std::string records;
+};
+
+// Agent -> coordinator. Sent again, with the same sequence, until acked.
+struct Results {
+  uint64_t sequence = 0;  // 1, 2, 3 ... within the agent's life
+  std::vector<EndedBatch> batches;
+};
+
+// A piece of an attempt's output too big for its result. Travels in sequence
+// with Results and is acked like them.
+struct LogChunk {
+  uint64_t sequence = 0;
+  AttemptId attempt;
+  uint8_t stream = 1;  // 1 stdout, 2 stderr
+  uint64_t offset = 0;
+  std::string bytes;
+};
+
+// Coordinator -> agent, after the commit: everything up to here is recorded
+// or was refused for good.
+struct ResultsAck {
+  uint64_t up_to = 0;
+};
+
+// Agent -> coordinator: leaves now; what it still holds is handed back.
+struct Goodbye {
+  std::string reason;
+};
+
+using AgentMessage =
+    std::variant<Hello, Heartbeat, Results, LogChunk, Goodbye>;
+using CoordinatorMessage = std::variant<Welcome, Refusal, HeartbeatAck, Grant,
+                                        StopTasks, ResultsAck>;
+
+}  // namespace remuda
