@@ -16,8 +16,15 @@ std::string_view Name(Workload workload);
 
 // One parameter of a job type, under `with:`.
 struct ParameterFact {
-  enum class Kind : uint8_t { kText, kInteger, kNumber, kBool, kList, kMap,
-                              kAny };
+  enum class Kind : uint8_t {
+    kText,
+    kInteger,
+    kNumber,
+    kBool,
+    kList,
+    kMap,
+    kAny
+  };
   std::string name;
   Kind kind = Kind::kText;
   bool required = false;

@@ -42,11 +42,11 @@ struct Usage {
 struct Outcome {
   AttemptId id;
   Ending ending = Ending::kSucceeded;
-  int exit_code = 0;       // of a command that exited; else 0
-  std::string output;      // JSON text; empty means null
-  std::string error;       // for a person: what happened, what to do
-  std::string log_path;    // stdout and stderr too big for `output`: a folder
-                           // of the agent with files `stdout`, `stderr`
+  int exit_code = 0;     // of a command that exited; else 0
+  std::string output;    // JSON text; empty means null
+  std::string error;     // for a person: what happened, what to do
+  std::string log_path;  // stdout and stderr too big for `output`: a folder
+                         // of the agent with files `stdout`, `stderr`
   Duration wall = Duration::zero();
   Usage usage;
 };
