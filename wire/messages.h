@@ -49,6 +49,12 @@ struct Hello {
   // Everything not confirmed as recorded: waiting, running, or spooled.
   std::vector<FencedRange> held;
   bool draining = false;
+  // 1, 2, 3 ... within the agent's life, so that a late copy of an older one
+  // does nothing. 0: not said.
+  uint64_t number = 0;
+  // The oldest sequence of Results and LogChunks not acked yet (the next one
+  // if all are), so that a gap is seen. 0: not said, the first one counts.
+  uint64_t results_first = 0;
 };
 
 // Coordinator -> agent: registered.

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "base/clock.h"
+#include "coordinator/core/counters.h"
 #include "coordinator/core/event.h"
 #include "coordinator/core/output.h"
 #include "jobs/ids.h"
@@ -35,11 +36,28 @@ struct Now {
 // One job of a submission, checked by the server: its type is known, its
 // executor chosen, its items counted and digested.
 struct JobToAccept {
-  std::shared_ptr<const Job> job;  // shared with the JobAccepted event
+  // Both shared with the JobAccepted event.
+  std::shared_ptr<const Job> job;
+  std::shared_ptr<const std::string> job_json;
   std::string digest;
   uint64_t tasks = 0;
+  uint64_t item_bytes_max = 0;  // the longest item of a list; else 0
   ExecutorKind executor = ExecutorKind::kProcessPool;
   std::string executor_reason;
+};
+
+// A submission that the store knows by its key, all its jobs by document.
+struct StoredSubmission {
+  std::vector<std::string> digests;
+  std::vector<JobSummary> jobs;
+};
+
+// Who sent an agent's message: the connection, and what the frame's header
+// said of the session it belongs to. A Hello belongs to none.
+struct AgentSender {
+  Peer peer;
+  Term term;
+  SessionId session;
 };
 
 // What the store held at the last commit; see Core::Restore.
@@ -59,11 +77,13 @@ struct StoredState {
   std::vector<StoredJob> jobs;        // not terminal
   std::vector<StoredChunk> chunks;    // of those jobs
   std::vector<TasksGranted> grants;   // not done, in the order granted
-  std::vector<AgentRegistered> agents;  // that hold such a grant
+  std::vector<AgentRegistered> agents;  // that have not left
   GrantId last_grant;
   AgentId last_agent;
   JobId last_job;
 };
+
+class CoreState;
 
 // Decides everything a coordinator decides: acceptance, placement, leases,
 // fences, retries, cancels, ends. Does not decide how messages travel or how
@@ -86,11 +106,18 @@ class Core {
   // An event of the history, for replay: changes state, gives no output.
   void Apply(const Event& event);
 
+  // The core remembers live jobs only. `stored` is what the store says of the
+  // key; the caller asks it before each submission. That it may lag behind
+  // the core by some commits does no harm.
   void OnSubmit(const Now& now, Peer client, uint64_t request,
-                const std::string& key, std::vector<JobToAccept> jobs);
+                const std::string& key, std::vector<JobToAccept> jobs,
+                std::optional<StoredSubmission> stored);
+  // `stored` is what the store says of the job, asked only when summary()
+  // does not know it.
   void OnCancel(const Now& now, Peer client, uint64_t request,
-                const CancelJob& cancel);
-  void OnAgentMessage(const Now& now, Peer agent, AgentMessage message);
+                const CancelJob& cancel, std::optional<JobSummary> stored);
+  void OnAgentMessage(const Now& now, const AgentSender& sender,
+                      AgentMessage message);
   // The connection is known to be gone. The lease still counts.
   void OnAgentUnreachable(const Now& now, Peer agent);
 
@@ -103,6 +130,7 @@ class Core {
 
   Output TakeOutput();
 
+  Term term() const;
   std::vector<AgentSummary> agents() const;
   std::optional<JobSummary> summary(JobId job) const;
   std::vector<JobId> live_jobs() const;
@@ -111,12 +139,10 @@ class Core {
   // clocks apart.
   std::string StateDigest() const;
 
-  struct Counters;  // coordinator/core/counters.h, for the metrics
-  const Counters& counters() const;
+  const CoreCounters& counters() const;
 
  private:
-  class State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<CoreState> state_;
 };
 
 }  // namespace remuda

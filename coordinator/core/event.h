@@ -27,6 +27,7 @@ struct TermStarted {
   WallTime at{};
 };
 
+// Comes again with the same id when an agent's particulars have changed.
 struct AgentRegistered {
   AgentId agent;
   std::string instance;
@@ -48,9 +49,11 @@ struct JobAccepted {
   std::string key;        // of the submission
   uint32_t document = 0;  // its place there
   std::string digest;     // of the job's canonical JSON and items
-  // Shared: store and core keep the same immutable job.
+  // Shared: store and core keep the same immutable job and its JSON.
   std::shared_ptr<const Job> job;
+  std::shared_ptr<const std::string> job_json;
   uint64_t tasks = 0;
+  uint64_t item_bytes_max = 0;  // the longest item of a list; else 0
   ExecutorKind executor = ExecutorKind::kProcessPool;
   std::string executor_reason;
   WallTime at{};

@@ -27,6 +27,9 @@ struct ChunkWrite {
 
 struct ToAgent {
   Peer peer;
+  // For the frame's header. Agents ignore what comes from another session
+  // than their current one; a Welcome opens the session it carries.
+  SessionId session;
   // A granted range of a list source leaves the core without its items; the
   // store adds them in the transaction that records the grant.
   CoordinatorMessage message;
@@ -48,11 +51,16 @@ struct Output {
   std::vector<ChunkWrite> chunks;
   std::vector<GrantId> grants_done;   // nothing of them is running any more
   std::vector<JobSummary> summaries;  // of the jobs that changed
+  std::vector<LogChunk> logs;         // checked, to be kept
 
+  // Waits for this output's commit and for those of all outputs before it,
+  // also when this one has nothing to commit.
   std::vector<Send> after_commit;
   std::vector<Send> at_once;
 
-  bool needs_commit() const { return !events.empty() || !chunks.empty(); }
+  bool needs_commit() const {
+    return !events.empty() || !chunks.empty() || !logs.empty();
+  }
 };
 
 }  // namespace remuda

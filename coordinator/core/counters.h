@@ -1,0 +1,111 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "jobs/outcome.h"
+#include "jobs/states.h"
+
+namespace remuda {
+
+inline constexpr int kEndings = 7;
+
+// Why a message or a part of one changed nothing.
+enum class StaleReason : uint8_t {
+  kNoSession,     // the peer has not said Hello, or not in this session
+  kOldSequence,   // seen before
+  kGap,           // one before it is missing
+  kJobGone,       // finished, or never was
+  kNotRunning,    // that attempt is not current
+  kOtherHolder,   // current, but granted to another agent
+  kMalformed,
+};
+inline constexpr int kStaleReasons = 7;
+
+enum class AgentMessageKind : uint8_t {
+  kHello,
+  kHeartbeat,
+  kResults,
+  kLogChunk,
+  kGoodbye,
+};
+inline constexpr int kAgentMessageKinds = 5;
+
+enum class CoordinatorMessageKind : uint8_t {
+  kWelcome,
+  kRefusal,
+  kHeartbeatAck,
+  kGrant,
+  kStopTasks,
+  kResultsAck,
+};
+inline constexpr int kCoordinatorMessageKinds = 6;
+
+// What happened to the tasks of one job type on one executor.
+struct ClassCounters {
+  std::string type;
+  ExecutorKind executor = ExecutorKind::kProcessPool;
+  uint64_t attempts_started = 0;
+  std::array<uint64_t, kEndings> attempts_finished{};  // by Ending
+  uint64_t attempts_handed_back = 0;                   // never started
+  std::array<uint64_t, kTaskStates> tasks_finished{};  // by TaskState
+  uint64_t retries_failed = 0;   // after a failure of the user's own
+  uint64_t retries_evicted = 0;  // stopped for no fault of their own
+  uint64_t retries_lost = 0;     // the agent was lost
+  uint64_t quarantined = 0;
+  uint64_t tasks_granted = 0;
+
+  // Gauges.
+  uint64_t jobs = 0;
+  uint64_t pending = 0;
+  uint64_t running = 0;
+};
+
+// Counters since the start and gauges of now, for the metrics. A plain value:
+// the server copies it.
+struct CoreCounters {
+  uint64_t submissions_accepted = 0;
+  uint64_t submissions_existed = 0;
+  uint64_t submissions_conflict = 0;
+  uint64_t submissions_busy = 0;
+  uint64_t submissions_invalid = 0;
+
+  uint64_t jobs_accepted = 0;
+  std::array<uint64_t, 7> jobs_finished{};  // by JobState
+
+  uint64_t cancels_taken = 0;
+  uint64_t cancels_too_late = 0;
+  uint64_t cancels_unknown = 0;
+
+  uint64_t sessions_opened = 0;   // by a new agent
+  uint64_t sessions_resumed = 0;  // by an agent already known
+  uint64_t sessions_refused = 0;
+  uint64_t sessions_reset = 0;    // a grant got lost on its way
+  uint64_t sessions_closed = 0;   // by a Goodbye
+  uint64_t sessions_unreachable = 0;
+  uint64_t leases_expired = 0;
+
+  uint64_t grants = 0;  // ranges
+  uint64_t tasks_granted = 0;
+  uint64_t tasks_fenced = 0;       // told to stop in a Welcome
+  uint64_t tasks_never_arrived = 0;
+
+  std::array<std::array<uint64_t, kStaleReasons>, kAgentMessageKinds> stale{};
+  uint64_t duplicates = 0;  // results sent again
+  std::array<uint64_t, kAgentMessageKinds> messages_in{};
+  std::array<uint64_t, kCoordinatorMessageKinds> messages_out{};
+
+  std::vector<ClassCounters> classes;
+
+  // Gauges.
+  std::array<uint64_t, 4> agents{};                  // by AgentState
+  std::array<uint64_t, kExecutorKinds> credit{};     // announced
+  std::array<uint64_t, kExecutorKinds> outstanding{};
+  uint64_t jobs_live = 0;
+  uint64_t grants_live = 0;
+  uint64_t retries_waiting = 0;
+};
+
+}  // namespace remuda
