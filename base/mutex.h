@@ -4,9 +4,12 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "absl/base/thread_annotations.h"
 #include "base/clock.h"
 
-// Clang checks these with -Wthread-safety; g++ does not know them.
+// GUARDED_BY, PT_GUARDED_BY and NO_THREAD_SAFETY_ANALYSIS are Abseil's, whose
+// headers define them in any case; these are what it lacks. Clang checks
+// them with -Wthread-safety; g++ does not know them.
 #if defined(__clang__)
 #define REMUDA_THREAD_ATTRIBUTE(x) __attribute__((x))
 #else
@@ -15,14 +18,10 @@
 
 #define CAPABILITY(name) REMUDA_THREAD_ATTRIBUTE(capability(name))
 #define SCOPED_CAPABILITY REMUDA_THREAD_ATTRIBUTE(scoped_lockable)
-#define GUARDED_BY(mutex) REMUDA_THREAD_ATTRIBUTE(guarded_by(mutex))
-#define PT_GUARDED_BY(mutex) REMUDA_THREAD_ATTRIBUTE(pt_guarded_by(mutex))
 #define ACQUIRE(...) REMUDA_THREAD_ATTRIBUTE(acquire_capability(__VA_ARGS__))
 #define RELEASE(...) REMUDA_THREAD_ATTRIBUTE(release_capability(__VA_ARGS__))
 #define REQUIRES(...) REMUDA_THREAD_ATTRIBUTE(requires_capability(__VA_ARGS__))
 #define EXCLUDES(...) REMUDA_THREAD_ATTRIBUTE(locks_excluded(__VA_ARGS__))
-#define NO_THREAD_SAFETY_ANALYSIS \
-  REMUDA_THREAD_ATTRIBUTE(no_thread_safety_analysis)
 
 namespace remuda {
 
