@@ -114,7 +114,11 @@ struct Job {
   friend bool operator==(const Job&, const Job&) = default;
 };
 
-// The number of tasks of the fan-out; kList counts what list_count says.
+// The most tasks one job may have; more are refused before it is accepted.
+inline constexpr uint64_t kTasksMax = 1'000'000'000;
+
+// The number of tasks of the fan-out; kList counts what list_count says. Stops
+// at UINT64_MAX rather than overflow. CHECKs that a range has a step.
 uint64_t TaskCount(const TaskSource& source);
 
 // The most failed tasks with which the job still succeeds.

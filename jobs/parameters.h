@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -16,6 +17,9 @@ namespace remuda {
 // Thread: immutable after Parse; any thread may Render.
 class ParameterTemplate {
  public:
+  // Many templates in a text and a large item multiply; this ends it.
+  static constexpr size_t kRenderedBytesMax = 1u << 20;
+
   // A template of no parameters, `{}`.
   ParameterTemplate();
 
@@ -25,7 +29,8 @@ class ParameterTemplate {
 
   // The parameters of one task as JSON text. `item` is JSON text. Without any
   // template this hands out the same text each time and costs no parsing.
-  // Errors: InvalidArgument if the item lacks a key that the template names.
+  // Errors: InvalidArgument if the item lacks a key that the template names,
+  //         or if the result is over kRenderedBytesMax.
   absl::StatusOr<std::string> Render(const std::string& item,
                                      TaskIndex index) const;
 
