@@ -39,9 +39,9 @@ std::string ComputedItem(const TaskSource& source, TaskIndex index) {
       return "null";
     case TaskSource::Kind::kRange:
       // Unsigned, because the way may be longer than int64_t can say.
-      return std::to_string(static_cast<int64_t>(
-          static_cast<uint64_t>(source.from) +
-          index * static_cast<uint64_t>(source.step)));
+      return std::to_string(
+          static_cast<int64_t>(static_cast<uint64_t>(source.from) +
+                               index * static_cast<uint64_t>(source.step)));
     case TaskSource::Kind::kMatrix:
       return MatrixItem(source, index);
   }

@@ -17,11 +17,11 @@ TEST(JsonTextTest, Utf8EndsAtTheFirstBadByte) {
   EXPECT_EQ(ValidUtf8Prefix(""), 0u);
   EXPECT_EQ(ValidUtf8Prefix("aé€😀"), 10u);
   EXPECT_EQ(ValidUtf8Prefix("ab\xff"), 2u);
-  EXPECT_EQ(ValidUtf8Prefix("a\xc0\x80"), 1u);          // overlong
-  EXPECT_EQ(ValidUtf8Prefix("\xe0\x80\x80"), 0u);       // overlong
-  EXPECT_EQ(ValidUtf8Prefix("\xed\xa0\x80"), 0u);       // surrogate
-  EXPECT_EQ(ValidUtf8Prefix("\xf4\x90\x80\x80"), 0u);   // over U+10FFFF
-  EXPECT_EQ(ValidUtf8Prefix("ok\xe2\x82"), 2u);         // cut off
+  EXPECT_EQ(ValidUtf8Prefix("a\xc0\x80"), 1u);         // overlong
+  EXPECT_EQ(ValidUtf8Prefix("\xe0\x80\x80"), 0u);      // overlong
+  EXPECT_EQ(ValidUtf8Prefix("\xed\xa0\x80"), 0u);      // surrogate
+  EXPECT_EQ(ValidUtf8Prefix("\xf4\x90\x80\x80"), 0u);  // over U+10FFFF
+  EXPECT_EQ(ValidUtf8Prefix("ok\xe2\x82"), 2u);        // cut off
   EXPECT_EQ(ValidUtf8Prefix("\x80"), 0u);
 }
 

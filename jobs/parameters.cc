@@ -43,8 +43,7 @@ std::string_view TrimJson(std::string_view json) {
 }
 
 // Finds the member that a template names. Lists are entered by position.
-const Json* FindMember(const Json& item,
-                       const std::vector<std::string>& path) {
+const Json* FindMember(const Json& item, const std::vector<std::string>& path) {
   const Json* at = &item;
   for (const std::string& key : path) {
     if (at->is_object()) {
@@ -93,8 +92,7 @@ struct ParameterTemplate::Tree {
       }
       is_constant = false;
       names_members |= piece.kind == TemplatePiece::Kind::kMember;
-      segments.push_back(
-          {.piece = std::move(piece), .inside_string = !whole});
+      segments.push_back({.piece = std::move(piece), .inside_string = !whole});
     }
     if (!whole) AddLiteral("\"");
     return absl::OkStatus();
@@ -102,7 +100,8 @@ struct ParameterTemplate::Tree {
 
   // Recursion ends at kJsonDepthMax, which Parse has checked.
   absl::Status Add(const Json& json) {
-    if (json.is_string()) return AddString(json.get_ref<const Json::string_t&>());
+    if (json.is_string())
+      return AddString(json.get_ref<const Json::string_t&>());
     if (!json.is_structured()) {
       AddLiteral(Dump(json));
       return absl::OkStatus();
@@ -180,9 +179,9 @@ absl::StatusOr<std::string> ParameterTemplate::Render(const std::string& item,
     if (!value.ok()) return value.status();
     out += segment.inside_string ? InsideString(*value) : *value;
     if (out.size() > kRenderedBytesMax) {
-      return absl::InvalidArgumentError(
-          "the parameters of one task are over " +
-          std::to_string(kRenderedBytesMax) + " bytes");
+      return absl::InvalidArgumentError("the parameters of one task are over " +
+                                        std::to_string(kRenderedBytesMax) +
+                                        " bytes");
     }
   }
   return out;

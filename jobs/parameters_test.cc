@@ -49,8 +49,7 @@ TEST(ParameterTemplateTest, MembersColumnsAndPositions) {
 
 TEST(ParameterTemplateTest, EscapedBracesMeanThemselves) {
   EXPECT_EQ(Rendered(R"({"a":"\\{{item}}"})", "1"), R"({"a":"{{item}}"})");
-  EXPECT_EQ(Rendered(R"({"a":"\\{{x}} {{item}}"})", "1"),
-            R"({"a":"{{x}} 1"})");
+  EXPECT_EQ(Rendered(R"({"a":"\\{{x}} {{item}}"})", "1"), R"({"a":"{{x}} 1"})");
 }
 
 TEST(ParameterTemplateTest, ConstantsCostNothing) {

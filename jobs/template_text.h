@@ -27,8 +27,7 @@ struct TemplatePiece {
 
 // Cuts a text into literals and templates; `\{{` gives a literal `{{`.
 // Errors: InvalidArgument for braces that are not closed or hold no name.
-absl::StatusOr<std::vector<TemplatePiece>> SplitTemplate(
-    std::string_view text);
+absl::StatusOr<std::vector<TemplatePiece>> SplitTemplate(std::string_view text);
 
 // True if the pieces are one template and nothing else, so that the value
 // keeps the type of the item.
