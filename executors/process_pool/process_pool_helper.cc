@@ -1,0 +1,16 @@
+// The sub-commands of `remuda` that the process pool starts, as a program of
+// its own for tests and benchmarks.
+
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+#include "executors/process_pool/spawner_main.h"
+
+int main(int argc, char** argv) {
+  if (argc == 3 && std::string_view(argv[1]) == "spawner") {
+    return remuda::SpawnerMain(std::atoi(argv[2]));
+  }
+  std::fprintf(stderr, "usage: %s spawner FD\n", argv[0]);
+  return 2;
+}

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace remuda {
+
+// One line of the machine's process table.
+struct ProcessFacts {
+  pid_t pid = 0;
+  pid_t parent = 0;
+  pid_t session = 0;
+  char state = '?';         // 'Z' is a zombie
+  uint64_t start_time = 0;  // ticks since boot; with pid, names it for ever
+};
+
+// Empty if there is none of that number.
+std::optional<ProcessFacts> ReadProcess(pid_t pid);
+
+// Every process that this one can see. Costs some 10 microseconds each.
+std::vector<ProcessFacts> ReadProcesses();
+
+// The direct children of the calling thread, adopted ones included. Complete,
+// because only the parent can remove a child from this list.
+std::vector<pid_t> ReadOwnChildren();
+
+// The value of REMUDA_MARK with which `pid` was started. Empty if it has
+// none, has overwritten it, or is gone.
+std::string ReadMark(pid_t pid);
+
+// Kills `pid` if it is still that process, not a later one of its number.
+void KillProcess(const ProcessFacts& process);
+
+// Kills `roots` and everything below them in `table`.
+void KillTrees(const std::vector<pid_t>& roots,
+               const std::vector<ProcessFacts>& table);
+
+}  // namespace remuda

@@ -1,0 +1,402 @@
+#include "executors/process_pool/spawner_main.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/file_descriptor.h"
+#include "executors/process_pool/child_process.h"
+#include "executors/process_pool/process_tree.h"
+#include "executors/process_pool/spawn_message.h"
+
+namespace remuda {
+namespace {
+
+// Below this number every descriptor is taken, so that one which is received
+// never lies where a child's own descriptors go.
+constexpr int kFirstFreeDescriptor = 10;
+
+// How long an attempt's end is held back because processes of it will not
+// die; the kernel can keep one alive in a broken disk's system call.
+constexpr Duration kSurvivorWaitMax = std::chrono::seconds(2);
+
+// How long the end of this process is held back for the same reason.
+constexpr Duration kLastWaitMax = std::chrono::seconds(5);
+
+// Looking again after a kill, should no SIGCHLD say that it worked.
+constexpr int kRecheckMilliseconds = 5;
+
+Duration FromTimeval(const timeval& time) {
+  return std::chrono::seconds(time.tv_sec) +
+         std::chrono::microseconds(time.tv_usec);
+}
+
+// The whole state of the spawner process.
+//
+// Thread: the only one.
+class SpawnerProcess {
+ public:
+  SpawnerProcess(UniqueFd socket, UniqueFd signals)
+      : socket_(std::move(socket)), signals_(std::move(signals)) {}
+
+  void Run();
+
+ private:
+  struct Root {
+    uint64_t id = 0;
+    std::string mark;
+    MonotonicTime started;
+    uint64_t start_ticks = 0;
+    bool signalled = false;
+  };
+  // A root that was reaped and whose tree is not known to be gone.
+  struct EndedRoot {
+    pid_t pid = 0;
+    std::string mark;
+    MonotonicTime ended;
+    ProcessExited report;
+    bool has_survivors = false;
+  };
+
+  bool Wait();
+  bool ReceiveRequests();
+  void TakeDescriptors(const msghdr& header);
+  void Handle(const SpawnRequest& request);
+  void Handle(const SignalRequest& request);
+  void Reap();
+  void SettleEnded();
+  void KillStrays();
+  bool IsCondemned(const ProcessFacts& stray);
+  bool SendReports();
+  void KillAll();
+
+  const SystemClock clock_;
+  const UniqueFd socket_;
+  const UniqueFd signals_;
+  const pid_t agent_ = getppid();
+  FrameCutter frames_;
+  std::deque<UniqueFd> descriptors_;
+  std::map<pid_t, Root> roots_;
+  std::map<uint64_t, pid_t> pid_of_id_;
+  std::vector<EndedRoot> ended_;
+  bool may_have_strays_ = false;
+  std::string reports_;
+};
+
+void SpawnerProcess::Run() {
+  while (Wait()) {
+    Reap();
+    SettleEnded();
+    if (!SendReports()) break;
+  }
+  KillAll();
+}
+
+// Returns false when the agent is gone.
+bool SpawnerProcess::Wait() {
+  std::array<pollfd, 2> watched = {pollfd{socket_.get(), POLLIN, 0},
+                                   pollfd{signals_.get(), POLLIN, 0}};
+  const int timeout = ended_.empty() ? -1 : kRecheckMilliseconds;
+  if (poll(watched.data(), watched.size(), timeout) < 0) return errno == EINTR;
+  if (watched[1].revents != 0) {
+    std::array<signalfd_siginfo, 16> pending;
+    while (read(signals_.get(), pending.data(), sizeof(pending)) > 0) {
+    }
+    // The parent-death signal also comes when merely the agent's thread that
+    // started us ends.
+    if (getppid() != agent_) return false;
+  }
+  return watched[0].revents == 0 || ReceiveRequests();
+}
+
+bool SpawnerProcess::ReceiveRequests() {
+  static std::array<char, size_t{64} << 10> bytes;
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * 256)> control;
+  iovec part{bytes.data(), bytes.size()};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control.data();
+  header.msg_controllen = control.size();
+  const ssize_t count =
+      recvmsg(socket_.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (count < 0) return errno == EAGAIN || errno == EINTR;
+  if (count == 0) return false;
+  TakeDescriptors(header);
+  frames_.Add({bytes.data(), static_cast<size_t>(count)});
+  while (const auto body = frames_.Next()) {
+    const auto requests = ParseRequests(*body);
+    if (!requests.has_value()) return false;
+    for (const SpawnerRequest& request : *requests) {
+      std::visit([this](const auto& one) { Handle(one); }, request);
+    }
+  }
+  return !frames_.broken();
+}
+
+void SpawnerProcess::TakeDescriptors(const msghdr& header) {
+  for (const cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr;
+       part = CMSG_NXTHDR(const_cast<msghdr*>(&header),
+                          const_cast<cmsghdr*>(part))) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) {
+      continue;
+    }
+    const size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; ++i) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(int));
+      descriptors_.emplace_back(fd);
+    }
+  }
+}
+
+void SpawnerProcess::Handle(const SpawnRequest& request) {
+  std::vector<UniqueFd> given;
+  ChildPlan plan{.argv = request.argv,
+                 .environment = request.environment,
+                 .directory = request.directory,
+                 .descriptors = {}};
+  bool complete = !request.argv.empty();
+  for (size_t i = 0; i < kChildDescriptors; ++i) {
+    plan.descriptors[i] = -1;
+    if ((request.descriptors & (1u << i)) == 0) continue;
+    if (descriptors_.empty()) {
+      // The kernel drops descriptors when this process has too many.
+      complete = false;
+      break;
+    }
+    given.push_back(std::move(descriptors_.front()));
+    descriptors_.pop_front();
+    plan.descriptors[i] = given.back().get();
+  }
+  const MonotonicTime started = clock_.Now();
+  const std::variant<pid_t, ChildFailure> result =
+      complete ? StartChild(plan) : ChildFailure{SpawnStage::kProcess, EMFILE};
+  if (const auto* failure = std::get_if<ChildFailure>(&result)) {
+    AppendReport(SpawnFailed{request.id, failure->stage, failure->error_number},
+                 &reports_);
+    return;
+  }
+  const pid_t pid = std::get<pid_t>(result);
+  roots_[pid] =
+      Root{.id = request.id, .mark = request.mark, .started = started};
+  pid_of_id_[request.id] = pid;
+}
+
+void SpawnerProcess::Handle(const SignalRequest& request) {
+  const auto found = pid_of_id_.find(request.id);
+  if (found == pid_of_id_.end()) return;
+  const pid_t pid = found->second;
+  roots_[pid].signalled = true;
+  // A root is not reaped before it leaves the map, so its number is its own.
+  // What else is in its tree dies when it has been reaped.
+  if (request.target != SignalTarget::kProcess) kill(-pid, request.signal);
+  kill(pid, request.signal);
+}
+
+void SpawnerProcess::Reap() {
+  int status = 0;
+  rusage used{};
+  rusage own{};
+  getrusage(RUSAGE_SELF, &own);
+  for (;;) {
+    const pid_t pid = wait4(-1, &status, WNOHANG, &used);
+    if (pid <= 0) return;
+    const auto found = roots_.find(pid);
+    if (found == roots_.end()) {
+      may_have_strays_ = true;  // one is gone; it may have left children
+      continue;
+    }
+    const MonotonicTime now = clock_.Now();
+    EndedRoot ended{.pid = pid,
+                    .mark = std::move(found->second.mark),
+                    .ended = now,
+                    .report = {}};
+    ended.report.id = found->second.id;
+    ended.report.wait_status = status;
+    ended.report.signalled = found->second.signalled;
+    ended.report.wall = now - found->second.started;
+    ended.report.cpu = FromTimeval(used.ru_utime) + FromTimeval(used.ru_stime);
+    if (used.ru_maxrss > own.ru_maxrss) {
+      ended.report.memory_max_bytes =
+          static_cast<uint64_t>(used.ru_maxrss) * 1024;
+    }
+    ended.report.switches_voluntary = static_cast<uint64_t>(used.ru_nvcsw);
+    ended.report.switches_involuntary = static_cast<uint64_t>(used.ru_nivcsw);
+    pid_of_id_.erase(ended.report.id);
+    roots_.erase(found);
+    ended_.push_back(std::move(ended));
+  }
+}
+
+// Reports the ended roots of which nothing is left.
+void SpawnerProcess::SettleEnded() {
+  if (ended_.empty() && !may_have_strays_) return;
+  may_have_strays_ = false;
+  for (EndedRoot& root : ended_) root.has_survivors = false;
+  KillStrays();
+  const MonotonicTime now = clock_.Now();
+  std::erase_if(ended_, [&](EndedRoot& root) {
+    const bool overdue = now - root.ended > kSurvivorWaitMax;
+    if (root.has_survivors && !overdue) return false;
+    root.report.left_survivors = root.has_survivors;
+    AppendReport(root.report, &reports_);
+    return true;
+  });
+}
+
+// Whatever a reaped root left alive hangs below a child of ours that is no
+// root, because we adopt orphans. Usually there is none, at the price of
+// reading one small file.
+void SpawnerProcess::KillStrays() {
+  std::vector<pid_t> condemned;
+  for (const pid_t pid : ReadOwnChildren()) {
+    if (roots_.contains(pid)) continue;
+    const std::optional<ProcessFacts> facts = ReadProcess(pid);
+    if (!facts.has_value() || facts->state == 'Z') continue;
+    if (IsCondemned(*facts)) condemned.push_back(pid);
+  }
+  if (!condemned.empty()) KillTrees(condemned, ReadProcesses());
+}
+
+bool SpawnerProcess::IsCondemned(const ProcessFacts& stray) {
+  for (EndedRoot& root : ended_) {
+    if (root.pid != stray.session) continue;
+    root.has_survivors = true;
+    return true;
+  }
+  if (roots_.contains(stray.session)) return false;
+  const std::string mark = ReadMark(stray.pid);
+  if (!mark.empty()) {
+    for (EndedRoot& root : ended_) {
+      if (root.mark != mark) continue;
+      root.has_survivors = true;
+      return true;
+    }
+    // Otherwise it belongs to one that runs, or to one already reported.
+    return std::none_of(roots_.begin(), roots_.end(), [&](const auto& root) {
+      return root.second.mark == mark;
+    });
+  }
+  bool might_belong = false;
+  for (auto& [pid, root] : roots_) {
+    if (root.start_ticks == 0) {
+      const std::optional<ProcessFacts> facts = ReadProcess(pid);
+      if (facts.has_value()) root.start_ticks = facts->start_time;
+    }
+    might_belong |= root.start_ticks <= stray.start_time;
+  }
+  if (might_belong) return false;
+  for (EndedRoot& root : ended_) root.has_survivors = true;
+  return true;
+}
+
+// Returns false when the agent is gone.
+bool SpawnerProcess::SendReports() {
+  if (reports_.empty()) return true;
+  std::string frame(FrameLength(reports_.size()).data(), 4);
+  frame += reports_;
+  reports_.clear();
+  std::string_view rest = frame;
+  while (!rest.empty()) {
+    const ssize_t count =
+        send(socket_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return false;
+    rest.remove_prefix(static_cast<size_t>(count));
+  }
+  return true;
+}
+
+void SpawnerProcess::KillAll() {
+  const MonotonicTime give_up = clock_.Now() + kLastWaitMax;
+  for (const auto& [pid, root] : roots_) {
+    kill(-pid, SIGKILL);
+    kill(pid, SIGKILL);
+  }
+  while (clock_.Now() < give_up) {
+    while (waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
+    const std::vector<pid_t> children = ReadOwnChildren();
+    if (children.empty()) return;
+    KillTrees(children, ReadProcesses());
+    pollfd watched{signals_.get(), POLLIN, 0};
+    poll(&watched, 1, kRecheckMilliseconds);
+    std::array<signalfd_siginfo, 16> pending;
+    while (read(signals_.get(), pending.data(), sizeof(pending)) > 0) {
+    }
+  }
+}
+
+// Everything that children inherit from here: no signal is ignored, none of
+// our files is readable to others, no core dumps, no privilege by exec.
+bool PrepareProcess(int* fd) {
+  // The system call itself, as the library refuses the two signals that it
+  // uses, which may have come to us ignored. Zero is the default action.
+  const std::array<uint64_t, 4> default_action{};
+  for (int number = 1; number <= SIGRTMAX; ++number) {
+    syscall(SYS_rt_sigaction, number, default_action.data(), nullptr,
+            sizeof(uint64_t));
+  }
+  setsid();
+  umask(077);
+  const rlimit no_core{0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
+  const int moved = fcntl(*fd, F_DUPFD_CLOEXEC, kFirstFreeDescriptor);
+  if (moved < 0) return false;
+  *fd = moved;
+  const int null = open("/dev/null", O_RDWR);
+  if (null < 0) return false;
+  for (int number = 0; number < kFirstFreeDescriptor; ++number) {
+    if (number != null && dup2(null, number) < 0) return false;
+  }
+  const auto kept = static_cast<unsigned>(moved);
+  if (kept > kFirstFreeDescriptor) {
+    close_range(kFirstFreeDescriptor, kept - 1, 0);
+  }
+  close_range(kept + 1, ~0u, 0);
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_PDEATHSIG, SIGUSR1, 0, 0, 0) == 0;
+}
+
+}  // namespace
+
+int SpawnerMain(int fd) {
+  if (!PrepareProcess(&fd)) return 1;
+  // A supervisor's SIGTERM to the whole group means the agent, which drains
+  // and then closes the socket; everything is blocked and only two are read.
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, nullptr);
+  sigset_t watched;
+  sigemptyset(&watched);
+  sigaddset(&watched, SIGCHLD);
+  sigaddset(&watched, SIGUSR1);
+  UniqueFd signals(signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals.valid()) return 1;
+  SpawnerProcess process(UniqueFd(fd), std::move(signals));
+  process.Run();
+  return 0;
+}
+
+}  // namespace remuda

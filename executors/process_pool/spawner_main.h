@@ -1,0 +1,18 @@
+#pragma once
+
+namespace remuda {
+
+// The sub-command `remuda spawner FD`: starts programs for the agent at the
+// other end of the socket `fd`, reports their ends, and leaves no process of
+// theirs behind. Ends, and kills all that it started, when the agent closes
+// the socket or dies. Returns the exit code.
+//
+// It adopts what its children leave behind (PR_SET_CHILD_SUBREAPER). A process
+// belongs to the child whose session it is in, or whose REMUDA_MARK it was
+// started with. One that hides both is killed once every child that was
+// running when it started has ended.
+//
+// Thread: calls it first thing in main(), before any other thread exists.
+int SpawnerMain(int fd);
+
+}  // namespace remuda
