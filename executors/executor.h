@@ -18,10 +18,10 @@ namespace remuda {
 // What the agent may rely on, for choosing and for refusing at submission.
 struct ExecutorFacts {
   ExecutorKind kind = ExecutorKind::kAsync;
-  size_t slots = 0;          // attempts that really run at the same time
-  bool may_block = false;    // a handler may block without harm to others
-  bool isolated = false;     // a crash costs one attempt only
-  bool killable = false;     // kForce ends an attempt and nothing else
+  size_t slots = 0;        // attempts that really run at the same time
+  bool may_block = false;  // a handler may block without harm to others
+  bool isolated = false;   // a crash costs one attempt only
+  bool killable = false;   // kForce ends an attempt and nothing else
   Duration cost_per_task = Duration::zero();  // own cost, order of magnitude
 };
 

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "executors/handlers/blocking_handler.h"
+
+namespace remuda {
+
+// The job types that ship in a form for threads: noop and sleep.
+BlockingHandlers ShippedBlockingHandlers();
+
+}  // namespace remuda

@@ -1,0 +1,112 @@
+#include "executors/scripted_executor.h"
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "executors/executor_contract.h"
+#include "executors/handlers/sleep_parameters.h"
+#include "gtest/gtest.h"
+
+namespace remuda {
+namespace {
+
+using std::chrono::seconds;
+
+// noop and sleep in virtual time.
+ScriptedExecutor::Plan PlanOf(const Attempt& attempt) {
+  ScriptedExecutor::Plan plan;
+  plan.runs_for = Duration::zero();
+  if (attempt.work->job.type == "noop") return plan;
+  const auto duration = ParseSleepParameters(attempt.work->job.with);
+  if (duration.ok()) {
+    plan.runs_for = *duration;
+  } else {
+    plan.outcome.ending = Ending::kError;
+    plan.outcome.error = std::string(duration.status().message());
+  }
+  return plan;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Scripted, ExecutorContract,
+    testing::Values(ExecutorUnderTest{
+        .name = "scripted",
+        .make =
+            [](size_t slots, const Clock& clock, Executor::Notify notify) {
+              ExecutorFacts facts;
+              facts.slots = slots;
+              auto executor =
+                  std::make_unique<ScriptedExecutor>(facts, std::move(notify));
+              executor->SetScript(PlanOf);
+              executor->AdvanceTo(clock.Now());
+              return executor;
+            },
+        .advance =
+            [](Executor& executor) {
+              static_cast<ScriptedExecutor&>(executor).AdvanceTo(
+                  SystemClock().Now());
+            },
+        .refuses_unknown_types = false,
+    }));
+
+class ScriptedExecutorTest : public testing::Test {
+ protected:
+  Attempt Make(TaskIndex task) {
+    return {.id = {JobId{1}, task, Fence{1}},
+            .work = MakeWork("noop", "{}"),
+            .item = "null"};
+  }
+
+  ScriptedExecutor executor_{{.slots = 10}};
+};
+
+TEST_F(ScriptedExecutorTest, RunsUntilToldToEnd) {
+  ASSERT_TRUE(executor_.Start(std::vector{Make(1), Make(2)}).ok());
+  EXPECT_TRUE(executor_.TakeOutcomes().empty());
+  EXPECT_FALSE(executor_.next_due().has_value());
+  Outcome failed;
+  failed.ending = Ending::kCrash;
+  executor_.End(Make(2).id, failed);
+  EXPECT_EQ(executor_.running().size(), 1u);
+  const auto outcomes = executor_.TakeOutcomes();
+  ASSERT_EQ(outcomes.size(), 1u);
+  EXPECT_EQ(outcomes[0].id, Make(2).id);
+  EXPECT_EQ(outcomes[0].ending, Ending::kCrash);
+  executor_.EndAll();
+  EXPECT_EQ(executor_.TakeOutcomes().size(), 1u);
+  EXPECT_EQ(executor_.started().size(), 2u);
+}
+
+TEST_F(ScriptedExecutorTest, EndsInTheOrderOfVirtualTime) {
+  executor_.SetScript([](const Attempt& attempt) {
+    ScriptedExecutor::Plan plan;
+    plan.runs_for = seconds(100 - static_cast<int>(attempt.id.task));
+    return plan;
+  });
+  ASSERT_TRUE(executor_.Start(std::vector{Make(1), Make(2), Make(3)}).ok());
+  EXPECT_EQ(executor_.next_due(), MonotonicTime(seconds(97)));
+  executor_.AdvanceTo(MonotonicTime(seconds(98)));
+  const auto outcomes = executor_.TakeOutcomes();
+  ASSERT_EQ(outcomes.size(), 2u);
+  EXPECT_EQ(outcomes[0].id.task, 3u);
+  EXPECT_EQ(outcomes[0].wall, seconds(97));
+  EXPECT_EQ(outcomes[1].id.task, 2u);
+}
+
+TEST_F(ScriptedExecutorTest, AnAttemptMayIgnoreBeingAsked) {
+  executor_.SetScript([](const Attempt&) {
+    ScriptedExecutor::Plan plan;
+    plan.heeds_ask = false;
+    return plan;
+  });
+  ASSERT_TRUE(executor_.Start(std::vector{Make(1)}).ok());
+  executor_.Cancel(Make(1).id, CancelMode::kAsk);
+  EXPECT_TRUE(executor_.TakeOutcomes().empty());
+  executor_.Cancel(Make(1).id, CancelMode::kForce);
+  EXPECT_EQ(executor_.TakeOutcomes().size(), 1u);
+  EXPECT_EQ(executor_.cancels().size(), 2u);
+}
+
+}  // namespace
+}  // namespace remuda
