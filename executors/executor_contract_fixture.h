@@ -24,9 +24,9 @@ struct ExecutorUnderTest {
   std::string name;
   std::function<std::unique_ptr<Executor>(size_t slots, const Clock& clock,
                                           Executor::Notify notify)>
-      make;
+      make = nullptr;
   // Lets virtual time pass while a test waits; null where real time does.
-  std::function<void(Executor& executor)> advance;
+  std::function<void(Executor& executor)> advance = nullptr;
   bool refuses_unknown_types = true;
   bool runs_together = true;  // attempts do not wait for one another
 
