@@ -16,6 +16,9 @@ _WARNINGS = [
     # inlines strings and optionals.
     "-Wno-restrict",
     "-Wno-maybe-uninitialized",
+    # Designated initialisers name what differs from the default; the rest is
+    # value-initialised, which is the point of them.
+    "-Wno-missing-field-initializers",
 ]
 
 _PRIVATE = ["//visibility:private"]
