@@ -15,9 +15,9 @@ namespace remuda {
 
 // What the spec asks of `executor:`.
 struct ExecutorRequest {
-  std::optional<ExecutorKind> exactly;  // none means auto
-  std::optional<ExecutorKind> prefer;
-  std::optional<ExecutorKind> require;
+  std::optional<ExecutorKind> exactly = std::nullopt;  // none means auto
+  std::optional<ExecutorKind> prefer = std::nullopt;
+  std::optional<ExecutorKind> require = std::nullopt;
 
   friend bool operator==(const ExecutorRequest&,
                          const ExecutorRequest&) = default;
