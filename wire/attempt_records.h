@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -28,8 +29,13 @@ struct AttemptRecord {
   friend bool operator==(const AttemptRecord&, const AttemptRecord&) = default;
 };
 
+// The most records of one encoding, since equal ones cost no bytes: room for
+// several attempts of each task of a chunk.
+inline constexpr size_t kAttemptRecordsMax = 4 * kTasksPerChunk;
+
 // Columns, not rows: neighbours that differ little cost a few bytes each.
-// Records are given and returned by rising task index.
+// Records are given and returned by rising task index; a task may occur again
+// right after itself. More than kAttemptRecordsMax is a programmer error.
 std::string EncodeAttemptRecords(std::span<const AttemptRecord> records);
 
 // Errors: InvalidArgument for bytes that are not such an encoding.

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "jobs/ids.h"
 #include "wire/client_messages.h"
+#include "wire/frame_limits.h"
 #include "wire/messages.h"
 
 namespace remuda {
@@ -21,14 +22,6 @@ namespace remuda {
 // All functions are pure. Thread: any.
 
 inline constexpr size_t kFrameHeaderBytes = 36;
-
-// What a socket lets through unless its options say otherwise, and the most
-// that an option may say.
-inline constexpr size_t kFrameBytesMax = size_t{1} << 20;
-inline constexpr size_t kFrameBytesCeiling = size_t{16} << 20;
-
-// Lengths of lists inside a message that a receiver takes.
-inline constexpr size_t kWireListMax = 65'536;
 
 enum class FrameKind : uint8_t { kAgent, kCoordinator, kRequest, kReply };
 
@@ -64,8 +57,8 @@ struct ReplyFrame {
   ClientReply reply;
 };
 
-// Term and session are zero before a Welcome. The result may be longer than
-// the socket takes; then its Send() says so.
+// Term and session are zero before a Welcome, which brings its own. The result
+// may be longer than the socket takes; then its Send() says so.
 std::string EncodeAgent(const AgentMessage& message, Term term,
                         SessionId session);
 std::string EncodeCoordinator(const CoordinatorMessage& message, Term term,

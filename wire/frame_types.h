@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
+#include <variant>
 
 #include "wire/client_messages.h"
 #include "wire/messages.h"
