@@ -54,8 +54,8 @@ absl::StatusOr<std::vector<FencedRange>> FromPb(const pb::FencedRanges& in) {
   std::vector<FencedRange> out;
   out.reserve(rows);
   for (size_t i = 0; i < rows; ++i) {
-    const auto range = columns::CheckedRange(
-        At(in.first(), i), in.count(static_cast<int>(i)));
+    const auto range =
+        columns::CheckedRange(At(in.first(), i), in.count(static_cast<int>(i)));
     if (!range.has_value()) return Malformed("impossible range");
     out.push_back({.job = JobId{At(in.job(), i)},
                    .tasks = *range,
@@ -119,9 +119,8 @@ absl::StatusOr<AgentMessage> FromPb(pb::Hello& in, uint64_t sequence) {
     if (!IsEnum(offer.kind(), ExecutorKind::kProcessPool)) {
       return Malformed("unknown executor");
     }
-    out.executors.push_back(
-        {.kind = static_cast<ExecutorKind>(offer.kind()),
-         .slots = offer.slots()});
+    out.executors.push_back({.kind = static_cast<ExecutorKind>(offer.kind()),
+                             .slots = offer.slots()});
   }
   for (std::string& type : *in.mutable_job_types()) {
     out.job_types.push_back(std::move(type));
@@ -194,10 +193,9 @@ absl::StatusOr<EndedBatch> FromPb(pb::EndedBatch& in) {
   }
   columns::RangeReader reader(in.ranges());
   const size_t rows = reader.pairs();
-  if (rows == 0 || rows > kTasksPerChunk ||
-      !reader.WholePairs(in.ranges()) || !Fits(in.fence(), rows) ||
-      !Fits(in.ending(), rows) || !Fits(in.exit_code(), rows) ||
-      !Fits(in.not_started(), rows)) {
+  if (rows == 0 || rows > kTasksPerChunk || !reader.WholePairs(in.ranges()) ||
+      !Fits(in.fence(), rows) || !Fits(in.ending(), rows) ||
+      !Fits(in.exit_code(), rows) || !Fits(in.not_started(), rows)) {
     return Malformed("columns of unequal length");
   }
   EndedBatch out{.job = JobId{in.job()},
@@ -356,12 +354,12 @@ absl::StatusOr<CoordinatorMessage> FromPb(pb::Grant& in, uint64_t sequence) {
     if (!IsEnum(range.executor(), ExecutorKind::kProcessPool)) {
       return Malformed("unknown executor");
     }
-    out.ranges.push_back({.job = JobId{range.job()},
-                          .executor = static_cast<ExecutorKind>(
-                              range.executor()),
-                          .tasks = *tasks,
-                          .fence = Fence{range.fence()},
-                          .items = std::move(*range.mutable_items())});
+    out.ranges.push_back(
+        {.job = JobId{range.job()},
+         .executor = static_cast<ExecutorKind>(range.executor()),
+         .tasks = *tasks,
+         .fence = Fence{range.fence()},
+         .items = std::move(*range.mutable_items())});
   }
   return out;
 }
@@ -393,9 +391,8 @@ absl::StatusOr<CoordinatorMessage> FromPb(pb::StopTasks& in, uint64_t) {
     if (!reader.WholePairs(item.ranges()) || reader.pairs() > kWireListMax) {
       return Malformed("bad list of ranges");
     }
-    StopTasks::Item to{.job = JobId{item.job()},
-                       .whole_job = item.whole_job(),
-                       .tasks = {}};
+    StopTasks::Item to{
+        .job = JobId{item.job()}, .whole_job = item.whole_job(), .tasks = {}};
     to.tasks.reserve(reader.pairs());
     for (size_t i = 0; i < reader.pairs(); ++i) {
       const auto range = reader.Next();
@@ -481,8 +478,9 @@ absl::StatusOr<AgentMessage> ParseAgentBody(uint8_t type, uint64_t sequence,
   return kParsers[index](sequence, body);
 }
 
-absl::StatusOr<CoordinatorMessage> ParseCoordinatorBody(
-    uint8_t type, uint64_t sequence, std::string_view body) {
+absl::StatusOr<CoordinatorMessage> ParseCoordinatorBody(uint8_t type,
+                                                        uint64_t sequence,
+                                                        std::string_view body) {
   using Parser =
       absl::StatusOr<CoordinatorMessage> (*)(uint64_t, std::string_view);
   static constexpr std::array<Parser, std::variant_size_v<CoordinatorMessage>>

@@ -89,7 +89,7 @@ void FillTaskRuns(Records records, List& list) {
 }
 
 template <typename List>
-void FillTexts(Records records, std::string AttemptRecord::* member,
+void FillTexts(Records records, std::string AttemptRecord::*member,
                List& lengths, std::string& texts) {
   const std::string& first = records.front().*member;
   size_t bytes = 0;
@@ -115,7 +115,7 @@ void FillTexts(Records records, std::string AttemptRecord::* member,
 }
 
 template <typename T, typename List>
-void FillUsage(Records records, std::optional<T> Usage::* member, List& list) {
+void FillUsage(Records records, std::optional<T> Usage::*member, List& list) {
   FillColumn(records, list, [member](const AttemptRecord& record) {
     return Cell(record.usage.*member);
   });
@@ -128,8 +128,7 @@ void FillAllUsage(Records records, pb::AttemptRecords& out) {
             *out.mutable_switches_voluntary());
   FillUsage(records, &Usage::switches_involuntary,
             *out.mutable_switches_involuntary());
-  FillUsage(records, &Usage::memory_max_bytes,
-            *out.mutable_memory_max_bytes());
+  FillUsage(records, &Usage::memory_max_bytes, *out.mutable_memory_max_bytes());
   FillUsage(records, &Usage::gil_wait, *out.mutable_gil_wait());
   FillUsage(records, &Usage::loop_lag, *out.mutable_loop_lag());
   FillUsage(records, &Usage::bytes_in, *out.mutable_bytes_in());
@@ -166,7 +165,7 @@ absl::Status ReadTasks(const pb::AttemptRecords& in, Output& out) {
 
 template <typename List>
 absl::Status ReadTexts(const List& lengths, const std::string& texts,
-                       std::string AttemptRecord::* member, Output& out) {
+                       std::string AttemptRecord::*member, Output& out) {
   if (!Fits(lengths, out.size())) return Malformed("lengths do not fit");
   if (lengths.empty()) {
     return texts.empty() ? absl::OkStatus() : Malformed("texts do not fit");
@@ -199,8 +198,7 @@ bool ReadColumn(const List& list, Output& out, Set set) {
 }
 
 template <typename T, typename List>
-bool ReadUsage(const List& list, std::optional<T> Usage::* member,
-               Output& out) {
+bool ReadUsage(const List& list, std::optional<T> Usage::*member, Output& out) {
   return ReadColumn(list, out, [member](AttemptRecord& record, uint64_t cell) {
     FromCell(cell, record.usage.*member);
   });
@@ -267,9 +265,8 @@ std::string EncodeAttemptRecords(std::span<const AttemptRecord> records) {
   FillColumn(records, *out.mutable_exit_code(),
              [](const AttemptRecord& record) { return record.exit_code; });
   FillEnds(records, *out.mutable_ended_at());
-  FillColumn(records, *out.mutable_wall(), [](const AttemptRecord& record) {
-    return record.wall.count();
-  });
+  FillColumn(records, *out.mutable_wall(),
+             [](const AttemptRecord& record) { return record.wall.count(); });
   FillTexts(records, &AttemptRecord::output, *out.mutable_output_length(),
             *out.mutable_outputs());
   FillTexts(records, &AttemptRecord::error, *out.mutable_error_length(),
@@ -313,11 +310,10 @@ absl::StatusOr<std::vector<AttemptRecord>> DecodeAttemptRecords(
       ReadAllUsage(in, out);
   if (!fit) return Malformed("columns of unequal length");
   if (!endings_known) return Malformed("unknown ending");
-  absl::Status texts = ReadTexts(in.output_length(), in.outputs(),
-                                 &AttemptRecord::output, out);
+  absl::Status texts =
+      ReadTexts(in.output_length(), in.outputs(), &AttemptRecord::output, out);
   if (!texts.ok()) return texts;
-  texts = ReadTexts(in.error_length(), in.errors(), &AttemptRecord::error,
-                    out);
+  texts = ReadTexts(in.error_length(), in.errors(), &AttemptRecord::error, out);
   if (!texts.ok()) return texts;
   return out;
 }

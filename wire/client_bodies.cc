@@ -410,14 +410,13 @@ absl::StatusOr<ClientReply> FromPb(pb::AgentSummaries& in) {
     if (!IsEnum(agent.state(), AgentState::kLost)) {
       return Malformed("impossible agent");
     }
-    out.agents.push_back({.id = AgentId{agent.id()},
-                          .name = std::move(*agent.mutable_name()),
-                          .state = static_cast<AgentState>(agent.state()),
-                          .executors = {agent.executors().begin(),
-                                        agent.executors().end()},
-                          .labels = {agent.labels().begin(),
-                                     agent.labels().end()},
-                          .running = agent.running()});
+    out.agents.push_back(
+        {.id = AgentId{agent.id()},
+         .name = std::move(*agent.mutable_name()),
+         .state = static_cast<AgentState>(agent.state()),
+         .executors = {agent.executors().begin(), agent.executors().end()},
+         .labels = {agent.labels().begin(), agent.labels().end()},
+         .running = agent.running()});
   }
   return out;
 }

@@ -23,7 +23,6 @@ std::string SerializeBody(const ClientReply& reply, size_t room);
 // Errors: InvalidArgument, Unimplemented for a type that does not exist.
 absl::StatusOr<ClientRequest> ParseRequestBody(uint8_t type,
                                                std::string_view body);
-absl::StatusOr<ClientReply> ParseReplyBody(uint8_t type,
-                                           std::string_view body);
+absl::StatusOr<ClientReply> ParseReplyBody(uint8_t type, std::string_view body);
 
 }  // namespace remuda

@@ -26,6 +26,8 @@ struct UploadItems {
   uint32_t document = 0;  // which of its jobs
   uint64_t offset = 0;
   std::string bytes;
+
+  friend bool operator==(const UploadItems&, const UploadItems&) = default;
 };
 
 struct Submit {
@@ -34,30 +36,40 @@ struct Submit {
   // give the same jobs, however often it is sent.
   std::string key;
   std::vector<std::string> jobs;  // jobs/job_json.h, accepted whole or not
+
+  friend bool operator==(const Submit&, const Submit&) = default;
 };
 
 struct CancelJob {
   JobId job;
   std::string reason;
+
+  friend bool operator==(const CancelJob&, const CancelJob&) = default;
 };
 
 struct GetJobs {
   std::vector<JobId> ids;  // empty: the latest
   uint32_t limit = 100;
+
+  friend bool operator==(const GetJobs&, const GetJobs&) = default;
 };
 
 // Replies with JobSummaries at once and again whenever one changes, until all
 // are terminal. Sent again by the client after a reconnect.
 struct WatchJobs {
   std::vector<JobId> ids;
+
+  friend bool operator==(const WatchJobs&, const WatchJobs&) = default;
 };
 
 struct GetResults {
   JobId job;
-  TaskIndex first = 0;        // go on from here
-  uint64_t limit = 1'000;     // tasks looked at
+  TaskIndex first = 0;     // go on from here
+  uint64_t limit = 1'000;  // tasks looked at
   bool only_not_succeeded = false;
-  bool with_records = true;   // false: states only
+  bool with_records = true;  // false: states only
+
+  friend bool operator==(const GetResults&, const GetResults&) = default;
 };
 
 struct GetLogs {
@@ -66,15 +78,21 @@ struct GetLogs {
   uint8_t stream = 1;
   uint64_t offset = 0;
   uint64_t bytes_max = 512u << 10;
+
+  friend bool operator==(const GetLogs&, const GetLogs&) = default;
 };
 
-struct GetAgents {};
+struct GetAgents {
+  friend bool operator==(const GetAgents&, const GetAgents&) = default;
+};
 
-struct GetInfo {};
+struct GetInfo {
+  friend bool operator==(const GetInfo&, const GetInfo&) = default;
+};
 
-using ClientRequest = std::variant<UploadItems, Submit, CancelJob, GetJobs,
-                                   WatchJobs, GetResults, GetLogs, GetAgents,
-                                   GetInfo>;
+using ClientRequest =
+    std::variant<UploadItems, Submit, CancelJob, GetJobs, WatchJobs, GetResults,
+                 GetLogs, GetAgents, GetInfo>;
 
 struct JobSummary {
   JobId id;
@@ -85,7 +103,7 @@ struct JobSummary {
   std::string executor_reason;
   uint64_t total = 0;
   std::array<uint64_t, kTaskStates> tasks{};  // by TaskState
-  uint64_t attempts = 0;  // tries that started
+  uint64_t attempts = 0;                      // tries that started
   uint64_t infrastructure_losses = 0;
   WallTime accepted_at{};
   std::optional<WallTime> started_at;
@@ -97,21 +115,30 @@ struct JobSummary {
 
 struct UploadAccepted {
   uint64_t bytes = 0;  // received so far; the client goes on from here
+
+  friend bool operator==(const UploadAccepted&,
+                         const UploadAccepted&) = default;
 };
 
 struct Accepted {
   std::vector<JobSummary> jobs;
   bool existed = false;  // the same key was accepted before
+
+  friend bool operator==(const Accepted&, const Accepted&) = default;
 };
 
 struct CancelReply {
   enum class Result : uint8_t { kCancelled, kTooLate };
   Result result = Result::kCancelled;
   JobSummary job;
+
+  friend bool operator==(const CancelReply&, const CancelReply&) = default;
 };
 
 struct JobSummaries {
   std::vector<JobSummary> jobs;
+
+  friend bool operator==(const JobSummaries&, const JobSummaries&) = default;
 };
 
 // A task's end; see wire/attempt_records.h for `records`.
@@ -130,12 +157,16 @@ struct TaskRow {
   std::string output;
   std::string error;
   Usage usage;
+
+  friend bool operator==(const TaskRow&, const TaskRow&) = default;
 };
 
 struct ResultPage {
   std::vector<TaskRow> tasks;
   TaskIndex next = 0;  // ask from here next
   bool end = false;
+
+  friend bool operator==(const ResultPage&, const ResultPage&) = default;
 };
 
 struct LogPage {
@@ -144,6 +175,8 @@ struct LogPage {
   bool end = false;
   bool truncated = false;  // more was written than is kept
   bool found = false;      // false: all of the output is in the result
+
+  friend bool operator==(const LogPage&, const LogPage&) = default;
 };
 
 struct AgentSummary {
@@ -153,21 +186,28 @@ struct AgentSummary {
   std::map<std::string, uint64_t> executors;  // name -> slots
   std::map<std::string, std::string> labels;
   uint64_t running = 0;
+
+  friend bool operator==(const AgentSummary&, const AgentSummary&) = default;
 };
 
 struct AgentSummaries {
   std::vector<AgentSummary> agents;
+
+  friend bool operator==(const AgentSummaries&,
+                         const AgentSummaries&) = default;
 };
 
 struct Info {
   std::string version;
   Term term;
   std::string durability;
+
+  friend bool operator==(const Info&, const Info&) = default;
 };
 
 struct RequestError {
   enum class Code : uint8_t {
-    kInvalid,   // mend the request
+    kInvalid,  // mend the request
     kNotFound,
     kConflict,  // the key was used for something else
     kBusy,      // ask again later
@@ -175,6 +215,8 @@ struct RequestError {
   };
   Code code = Code::kInvalid;
   std::string message;
+
+  friend bool operator==(const RequestError&, const RequestError&) = default;
 };
 
 using ClientReply =

@@ -176,8 +176,8 @@ absl::StatusOr<IncomingFrame> DecodeIncoming(std::string_view frame) {
   if (header->kind == FrameKind::kRequest) {
     auto request = ParseRequestBody(header->type, Body(frame));
     if (!request.ok()) return request.status();
-    return IncomingFrame(RequestFrame{.number = header->number,
-                                      .request = *std::move(request)});
+    return IncomingFrame(
+        RequestFrame{.number = header->number, .request = *std::move(request)});
   }
   return absl::InvalidArgumentError("only a coordinator may say this");
 }
@@ -216,17 +216,18 @@ std::string_view FrameTypeName(uint8_t type) {
   static constexpr std::array<std::string_view, 5> kAgent = {
       "hello", "heartbeat", "results", "log_chunk", "goodbye"};
   static constexpr std::array<std::string_view, 6> kCoordinator = {
-      "welcome", "refusal", "heartbeat_ack", "grant", "stop_tasks",
-      "results_ack"};
+      "welcome", "refusal",    "heartbeat_ack",
+      "grant",   "stop_tasks", "results_ack"};
   static constexpr std::array<std::string_view, 9> kRequest = {
       "upload_items", "submit",   "cancel_job", "get_jobs", "watch_jobs",
       "get_results",  "get_logs", "get_agents", "get_info"};
   static constexpr std::array<std::string_view, 9> kReply = {
-      "upload_accepted", "accepted", "cancel_reply",    "job_summaries",
-      "result_page",     "log_page", "agent_summaries", "info",
-      "request_error"};
+      "upload_accepted", "accepted",    "cancel_reply",
+      "job_summaries",   "result_page", "log_page",
+      "agent_summaries", "info",        "request_error"};
   static_assert(kAgent.size() == std::variant_size_v<AgentMessage> &&
-                kCoordinator.size() == std::variant_size_v<CoordinatorMessage> &&
+                kCoordinator.size() ==
+                    std::variant_size_v<CoordinatorMessage> &&
                 kRequest.size() == std::variant_size_v<ClientRequest> &&
                 kReply.size() == std::variant_size_v<ClientReply>);
   const auto name = [type](const auto& names, uint8_t base) {

@@ -47,8 +47,8 @@ uint8_t TypeOf(const Variant& message) {
 inline constexpr uint8_t kRefusal = kCoordinatorBase + 1;
 inline constexpr uint8_t kRequestError = kReplyBase + 8;
 
-static_assert(std::is_same_v<std::variant_alternative_t<1, CoordinatorMessage>,
-                             Refusal>);
+static_assert(
+    std::is_same_v<std::variant_alternative_t<1, CoordinatorMessage>, Refusal>);
 static_assert(
     std::is_same_v<std::variant_alternative_t<8, ClientReply>, RequestError>);
 

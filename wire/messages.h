@@ -34,6 +34,8 @@ struct FencedRange {
 struct ExecutorOffer {
   ExecutorKind kind = ExecutorKind::kAsync;
   uint64_t slots = 0;
+
+  friend bool operator==(const ExecutorOffer&, const ExecutorOffer&) = default;
 };
 
 // Agent -> coordinator, first on every connection and whenever told to.
@@ -55,6 +57,8 @@ struct Hello {
   // The oldest sequence of Results and LogChunks not acked yet (the next one
   // if all are), so that a gap is seen. 0: not said, the first one counts.
   uint64_t results_first = 0;
+
+  friend bool operator==(const Hello&, const Hello&) = default;
 };
 
 // Coordinator -> agent: registered.
@@ -67,6 +71,8 @@ struct Welcome {
   Duration heartbeat_interval = Duration::zero();
   // Held attempts that are no longer current: stop them, forget them.
   std::vector<FencedRange> fenced;
+
+  friend bool operator==(const Welcome&, const Welcome&) = default;
 };
 
 // Either way: this connection will not do. The reason is for a person.
@@ -80,6 +86,8 @@ struct Refusal {
   };
   Code code = Code::kMalformed;
   std::string reason;
+
+  friend bool operator==(const Refusal&, const Refusal&) = default;
 };
 
 // How many tasks of one executor the agent is willing to hold at once, as an
@@ -87,6 +95,8 @@ struct Refusal {
 struct Credit {
   ExecutorKind executor = ExecutorKind::kAsync;
   uint64_t tasks = 0;
+
+  friend bool operator==(const Credit&, const Credit&) = default;
 };
 
 // Agent -> coordinator, every interval and when credit changes. Renews the
@@ -98,16 +108,22 @@ struct Heartbeat {
   uint64_t held_tasks = 0;
   Duration loop_lag = Duration::zero();
   bool draining = false;
+
+  friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
 
 struct HeartbeatAck {
   uint64_t sequence = 0;
+
+  friend bool operator==(const HeartbeatAck&, const HeartbeatAck&) = default;
 };
 
 // What an agent must know once of a job before it can run its tasks.
 struct JobDefinition {
   JobId job;
   std::string job_json;  // jobs/job_json.h
+
+  friend bool operator==(const JobDefinition&, const JobDefinition&) = default;
 };
 
 // One range of tasks of one job at one fence.
@@ -119,6 +135,8 @@ struct GrantedRange {
   // Of a list source: the items of the range, a JSON value a line. Empty for
   // computed sources.
   std::string items;
+
+  friend bool operator==(const GrantedRange&, const GrantedRange&) = default;
 };
 
 // Coordinator -> agent. Sent only after its commit.
@@ -126,6 +144,8 @@ struct Grant {
   uint64_t sequence = 0;  // 1, 2, 3 ... within the session
   std::vector<JobDefinition> definitions;
   std::vector<GrantedRange> ranges;
+
+  friend bool operator==(const Grant&, const Grant&) = default;
 };
 
 // Coordinator -> agent: stop these, whatever their fence.
@@ -135,9 +155,13 @@ struct StopTasks {
     JobId job;
     bool whole_job = false;
     std::vector<IndexRange> tasks;  // unless whole_job
+
+    friend bool operator==(const Item&, const Item&) = default;
   };
   Reason reason = Reason::kCancelled;
   std::vector<Item> items;
+
+  friend bool operator==(const StopTasks&, const StopTasks&) = default;
 };
 
 // Neighbouring tasks whose attempts ended alike.
@@ -160,12 +184,16 @@ struct EndedBatch {
   // wire/attempt_records.h: outputs, errors, durations, usage. Opaque to the
   // coordinator's core; the store keeps the bytes as they came.
   std::string records;
+
+  friend bool operator==(const EndedBatch&, const EndedBatch&) = default;
 };
 
 // Agent -> coordinator. Sent again, with the same sequence, until acked.
 struct Results {
   uint64_t sequence = 0;  // 1, 2, 3 ... within the agent's life
   std::vector<EndedBatch> batches;
+
+  friend bool operator==(const Results&, const Results&) = default;
 };
 
 // A piece of an attempt's output too big for its result. Travels in sequence
@@ -176,22 +204,27 @@ struct LogChunk {
   uint8_t stream = 1;  // 1 stdout, 2 stderr
   uint64_t offset = 0;
   std::string bytes;
+
+  friend bool operator==(const LogChunk&, const LogChunk&) = default;
 };
 
 // Coordinator -> agent, after the commit: everything up to here is recorded
 // or was refused for good.
 struct ResultsAck {
   uint64_t up_to = 0;
+
+  friend bool operator==(const ResultsAck&, const ResultsAck&) = default;
 };
 
 // Agent -> coordinator: leaves now; what it still holds is handed back.
 struct Goodbye {
   std::string reason;
+
+  friend bool operator==(const Goodbye&, const Goodbye&) = default;
 };
 
-using AgentMessage =
-    std::variant<Hello, Heartbeat, Results, LogChunk, Goodbye>;
-using CoordinatorMessage = std::variant<Welcome, Refusal, HeartbeatAck, Grant,
-                                        StopTasks, ResultsAck>;
+using AgentMessage = std::variant<Hello, Heartbeat, Results, LogChunk, Goodbye>;
+using CoordinatorMessage =
+    std::variant<Welcome, Refusal, HeartbeatAck, Grant, StopTasks, ResultsAck>;
 
 }  // namespace remuda
