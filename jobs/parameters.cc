@@ -187,6 +187,16 @@ absl::StatusOr<std::string> ParameterTemplate::Render(const std::string& item,
   return out;
 }
 
+std::vector<std::vector<std::string>> ParameterTemplate::MemberPaths() const {
+  std::vector<std::vector<std::string>> paths;
+  for (const Segment& segment : tree_->segments) {
+    if (segment.piece.kind == TemplatePiece::Kind::kMember) {
+      paths.push_back(segment.piece.path);
+    }
+  }
+  return paths;
+}
+
 bool ParameterTemplate::is_constant() const { return tree_->is_constant; }
 
 }  // namespace remuda

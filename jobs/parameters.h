@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -33,6 +34,10 @@ class ParameterTemplate {
   //         or if the result is over kRenderedBytesMax.
   absl::StatusOr<std::string> Render(const std::string& item,
                                      TaskIndex index) const;
+
+  // The way to each member of the item that a template names, in the order of
+  // the text: {"a", "b"} for {{item.a.b}}, one name for a column.
+  std::vector<std::vector<std::string>> MemberPaths() const;
 
   // True if Render gives the same text for every task.
   bool is_constant() const;

@@ -47,6 +47,14 @@ TEST(ParameterTemplateTest, MembersColumnsAndPositions) {
             "Render: the item has no value for {{item.x}}");
 }
 
+TEST(ParameterTemplateTest, TellsWhichMembersItNames) {
+  const auto parsed = ParameterTemplate::Parse(
+      R"({"a":"{{item}} {{item.x.y}}","b":["{{q\"z}}"]})");
+  ASSERT_TRUE(parsed.ok());
+  EXPECT_EQ(parsed->MemberPaths(),
+            (std::vector<std::vector<std::string>>{{"x", "y"}, {"q\"z"}}));
+}
+
 TEST(ParameterTemplateTest, EscapedBracesMeanThemselves) {
   EXPECT_EQ(Rendered(R"({"a":"\\{{item}}"})", "1"), R"({"a":"{{item}}"})");
   EXPECT_EQ(Rendered(R"({"a":"\\{{x}} {{item}}"})", "1"), R"({"a":"{{x}} 1"})");
