@@ -1,0 +1,171 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "agent/core/agent_counters.h"
+#include "agent/core/agent_output.h"
+#include "agent/core/credit_planner.h"
+#include "agent/core/held_tasks.h"
+#include "agent/core/job_definitions.h"
+#include "agent/core/log_uploads.h"
+#include "agent/core/outbox.h"
+#include "agent/core/registration.h"
+#include "agent/core/results_builder.h"
+#include "agent/core/running_attempts.h"
+#include "agent/core/waiting_work.h"
+#include "base/clock.h"
+#include "jobs/outcome.h"
+#include "jobs/states.h"
+#include "wire/messages.h"
+
+namespace remuda {
+
+struct AgentCoreOptions {
+  std::string version;
+  std::string name;
+  std::string instance;
+  std::vector<ExecutorOffer> executors;
+  std::vector<std::string> job_types;
+  std::map<std::string, std::string> labels;
+  double backoff_spread = 0.5;  // in [0, 1), another one for each agent
+};
+
+// One moment by both clocks, so that decisions never ask for it.
+struct AgentTime {
+  MonotonicTime monotonic{};
+  WallTime wall{};
+};
+
+// Attempts that each executor accepts now, by ExecutorKind.
+using ExecutorCapacities = std::array<size_t, kExecutorKinds>;
+
+// Decides everything an agent decides: what starts and when, what is stopped
+// and how, what is told to the coordinator, when a lease is over, when a drain
+// is done. Does not decide how attempts run, how messages travel or how the
+// spool keeps them, and never asks for the time.
+//
+// Used in turns: any number of On...() calls, then TakeOutput(), whose wishes
+// the caller carries out. Deterministic: the same calls give the same output.
+//
+// Thread: confined to the agent's control loop.
+// Lifetime: a value; nothing it returns refers to it.
+class AgentCore {
+ public:
+  // Attempts started in one turn and executor, so that a turn stays short.
+  static constexpr size_t kStartsMax = 4096;
+  // Batches of ends that wait for an ack before they leave without it.
+  static constexpr size_t kBatchesMax = 64;
+  static constexpr size_t kPendingBytesMax = 384u << 10;
+  // Ranges remembered for results on their way; above it nothing starts.
+  static constexpr size_t kUnackedRangesMax = 64 * 1024;
+  // Ranges in one Hello; waiting work that would need more is given up.
+  static constexpr size_t kHeldRangesMax = 32 * 1024;
+  // Results in flight for so long without any ack are sent again.
+  static constexpr Duration kAckPatience = std::chrono::seconds(20);
+  // After the drain deadline, for results to be confirmed.
+  static constexpr Duration kFlushMax = std::chrono::seconds(10);
+
+  explicit AgentCore(AgentCoreOptions options);
+
+  void OnConnected(MonotonicTime now);
+  void OnDisconnected(MonotonicTime now);
+  void OnMessage(const AgentTime& now, CoordinatorMessage message);
+
+  void OnOutcomes(const AgentTime& now, ExecutorKind executor,
+                  std::vector<Outcome> outcomes);
+  // None of the batch was started.
+  void OnStartRefused(const AgentTime& now, StartAttempts batch,
+                      const absl::Status& why);
+  void OnLogRead(LogRead read);
+  // A full spool stops new work; what runs may still end.
+  void OnSpool(bool is_full) { spool_is_full_ = is_full; }
+  void OnLoopLag(Duration lag) { loop_lag_ = lag; }
+
+  // Stops taking work; what runs may end until the deadline.
+  void OnDrain(MonotonicTime now, MonotonicTime deadline);
+
+  // Time-outs, heartbeats, the lease, the drain's deadline.
+  void OnTime(MonotonicTime now);
+
+  AgentOutput TakeOutput(MonotonicTime now, const ExecutorCapacities& room);
+
+  // When the next turn is due at the latest. Unacknowledged results and
+  // executors that are full need no timer: an event follows.
+  std::optional<MonotonicTime> next_time() const;
+
+  AgentGauges gauges(MonotonicTime now) const;
+  const AgentCounters& counters() const { return counters_; }
+
+ private:
+  struct Lane {
+    uint64_t slots = 0;
+    WaitingWork waiting;
+    CreditPlanner credit{0};
+  };
+
+  void On(const AgentTime& now, const Welcome& welcome);
+  void On(const AgentTime& now, const Refusal& refusal);
+  void On(const AgentTime& now, const HeartbeatAck& ack);
+  void On(const AgentTime& now, Grant& grant);
+  void On(const AgentTime& now, const StopTasks& stop);
+  void On(const AgentTime& now, const ResultsAck& ack);
+
+  bool Accept(const AgentTime& now, GrantedRange& range);
+  void AcceptNew(const WaitingRange& range, const IndexRange& part,
+                 ExecutorKind executor);
+  void Fail(const AgentTime& now, ExecutorKind executor,
+            const FencedRange& tasks, const std::string& why);
+  void HandBack(ExecutorKind executor, const FencedRange& tasks, Ending ending);
+  void Fence(MonotonicTime now, const FencedRange& tasks);
+  void SelfFence(MonotonicTime now);
+  void EndedAttempt(const AgentTime& now, const RunningAttempt& running,
+                    Outcome outcome);
+
+  bool takes_work() const;
+  uint64_t CreditOf(const Lane& lane) const;
+  void SendHello(MonotonicTime now, AgentOutput& output);
+  void SendHeartbeat(MonotonicTime now, AgentOutput& output);
+  bool CreditIsNews() const;
+  void StartWork(MonotonicTime now, const ExecutorCapacities& room,
+                 AgentOutput& output);
+  void KeepStartable(MonotonicTime now, ExecutorKind executor,
+                     std::vector<Attempt>& attempts);
+  void MoveLogs();
+  void PackResults(AgentOutput& output);
+  void CheckDrained(MonotonicTime now);
+  void Note(bool is_warning, std::string code, std::string text);
+  Lane* LaneOf(ExecutorKind executor);
+
+  const AgentCoreOptions options_;
+  Registration registration_;
+  std::array<std::optional<Lane>, kExecutorKinds> lanes_;
+  JobDefinitions definitions_;
+  HeldTasks held_;
+  RunningAttempts running_;
+  ResultsBuilder results_;
+  LogUploads uploads_;
+  Outbox outbox_;
+  AgentCounters counters_;
+
+  uint64_t last_grant_ = 0;
+  MonotonicTime ack_progress_at_{};
+  bool spool_is_full_ = false;
+  bool more_to_start_ = false;
+  bool was_draining_announced_ = false;
+  Duration loop_lag_ = Duration::zero();
+  std::optional<MonotonicTime> drain_deadline_;
+  bool evicting_ = false;
+  bool over_ = false;
+
+  // Of the turn in progress.
+  AgentOutput output_;
+};
+
+}  // namespace remuda

@@ -1,0 +1,211 @@
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "agent/core/agent_core.h"
+#include "agent/core/agent_core_harness.h"
+
+namespace remuda {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Harness = AgentCoreHarness;
+
+TEST(AgentCoreSessionTest, SaysHelloThenHeartbeatsWithItsCredit) {
+  Harness harness;
+  harness.Turn();
+  EXPECT_TRUE(harness.Take<Hello>().empty());
+  harness.Register();
+  const std::vector<Hello> hellos = harness.Take<Hello>();
+  ASSERT_EQ(hellos.size(), 1u);
+  EXPECT_EQ(hellos[0].number, 1u);
+  EXPECT_EQ(hellos[0].results_first, 1u);
+  std::vector<Heartbeat> heartbeats = harness.Take<Heartbeat>();
+  ASSERT_EQ(heartbeats.size(), 1u);
+  EXPECT_EQ(heartbeats[0].credits[0].tasks, 4u);
+  harness.Advance(seconds(5));
+  EXPECT_EQ(harness.Take<Heartbeat>().size(), 2u);
+}
+
+TEST(AgentCoreSessionTest, AnotherHelloListsWhatIsHeld) {
+  Harness harness({{ExecutorKind::kAsync, 2}});
+  harness.Register();
+  harness.Grant({Harness::RangeJob(1, 10)}, {Harness::Range(1, 0, 6)});
+  harness.executor().End(Harness::Id(1, 1), {});
+  harness.Turn();
+  EXPECT_EQ(harness.TakeRuns().size(), 1u);
+  harness.Take<Hello>();
+
+  harness.core().OnDisconnected(harness.now());
+  harness.Advance(seconds(3));
+  // Work goes on without the coordinator.
+  harness.executor().End(Harness::Id(1, 0), {});
+  harness.Turn();
+  EXPECT_EQ(harness.executor().running().size(), 2u);
+
+  harness.Register();
+  const std::vector<Hello> hellos = harness.Take<Hello>();
+  ASSERT_EQ(hellos.size(), 1u);
+  EXPECT_EQ(hellos[0].number, 2u);
+  EXPECT_EQ(hellos[0].results_first, 1u);
+  const FencedRange all = {.job = {1}, .tasks = {0, 6}, .fence = {1}};
+  EXPECT_EQ(hellos[0].held, std::vector<FencedRange>{all});
+  // The unacked result travels again, then the new one.
+  const std::vector<EndingRun> runs = harness.TakeRunsAndAck();
+  ASSERT_EQ(runs.size(), 2u);
+  EXPECT_EQ(runs[0].tasks.first, 1u);
+  EXPECT_EQ(runs[1].tasks.first, 0u);
+}
+
+TEST(AgentCoreSessionTest, AGrantThatComesTwiceRunsOnce) {
+  Harness harness;
+  harness.Register();
+  const Grant grant = {.sequence = 1,
+                       .definitions = {Harness::RangeJob(1, 10)},
+                       .ranges = {Harness::Range(1, 0, 2)}};
+  harness.Deliver(grant);
+  harness.Deliver(grant);
+  // Another one that overlaps what is held.
+  harness.Deliver(Grant{.sequence = 2, .ranges = {Harness::Range(1, 1, 2)}});
+  EXPECT_EQ(harness.executor().running(),
+            (std::vector<AttemptId>{Harness::Id(1, 0), Harness::Id(1, 1),
+                                    Harness::Id(1, 2)}));
+  EXPECT_EQ(harness.core().counters().duplicate_tasks, 1u);
+}
+
+TEST(AgentCoreSessionTest, ALostGrantLeadsToAnotherHello) {
+  Harness harness;
+  harness.Register();
+  harness.Take<Hello>();
+  harness.Deliver(Grant{.sequence = 2,
+                        .definitions = {Harness::RangeJob(1, 10)},
+                        .ranges = {Harness::Range(1, 0, 2)}});
+  const std::vector<Hello> hellos = harness.Take<Hello>();
+  ASSERT_EQ(hellos.size(), 1u);
+  const FencedRange arrived = {.job = {1}, .tasks = {0, 2}, .fence = {1}};
+  EXPECT_EQ(hellos[0].held, std::vector<FencedRange>{arrived});
+  // Until the Welcome there is no session to be granted anything in.
+  harness.Deliver(Grant{.sequence = 3, .ranges = {Harness::Range(1, 5, 2)}});
+  EXPECT_EQ(harness.executor().running().size(), 2u);
+}
+
+TEST(AgentCoreSessionTest, AGrantOfAnUnknownJobIsNotHeld) {
+  Harness harness;
+  harness.Register();
+  harness.Take<Hello>();
+  harness.Grant({}, {Harness::Range(9, 0, 2)});
+  const std::vector<Hello> hellos = harness.Take<Hello>();
+  ASSERT_EQ(hellos.size(), 1u);
+  EXPECT_TRUE(hellos[0].held.empty());
+}
+
+TEST(AgentCoreSessionTest, AnUnknownSessionSaysHelloAtOnce) {
+  Harness harness;
+  harness.Register();
+  harness.Take<Hello>();
+  harness.Deliver(Refusal{.code = Refusal::Code::kUnknownSession});
+  EXPECT_EQ(harness.Take<Hello>().size(), 1u);
+}
+
+TEST(AgentCoreSessionTest, ABusyCoordinatorIsAskedLessAndLessOften) {
+  Harness harness;
+  harness.core().OnConnected(harness.now());
+  std::vector<MonotonicTime> asked;
+  while (harness.now() < MonotonicTime(seconds(120))) {
+    harness.Advance(milliseconds(10));
+    if (harness.Take<Hello>().empty()) continue;
+    asked.push_back(harness.now());
+    harness.Deliver(Refusal{.code = Refusal::Code::kBusy, .reason = "busy"});
+  }
+  ASSERT_GT(asked.size(), 5u);
+  EXPECT_LT(asked.size(), 20u);
+  EXPECT_LT(asked[1] - asked[0], seconds(1));
+  EXPECT_LE(asked.back() - asked[asked.size() - 2], seconds(20));
+}
+
+TEST(AgentCoreSessionTest, ARefusedVersionEndsTheAgentWithTheReason) {
+  Harness harness;
+  harness.core().OnConnected(harness.now());
+  harness.Turn();
+  harness.Deliver(
+      Refusal{.code = Refusal::Code::kVersion, .reason = "speak 7 to 9"});
+  ASSERT_TRUE(harness.ended().has_value());
+  EXPECT_TRUE(absl::IsFailedPrecondition(*harness.ended()));
+  EXPECT_EQ(std::string(harness.ended()->message()),
+            "the coordinator refuses this agent: speak 7 to 9");
+}
+
+TEST(AgentCoreSessionTest, FencedWorkStopsAndIsNotReported) {
+  Harness harness({{ExecutorKind::kAsync, 2}});
+  harness.Register();
+  harness.Grant({Harness::RangeJob(1, 10)}, {Harness::Range(1, 0, 4)});
+  harness.core().OnDisconnected(harness.now());
+  harness.core().OnConnected(harness.now());
+  harness.Turn();
+  const FencedRange gone = {.job = {1}, .tasks = {1, 2}, .fence = {1}};
+  harness.Deliver(Welcome{.lease = seconds(30),
+                          .heartbeat_interval = seconds(2),
+                          .fenced = {gone}});
+  harness.Turn();
+  using Request = ScriptedExecutor::CancelRequest;
+  EXPECT_EQ(harness.executor().cancels(),
+            (std::vector<Request>{{Harness::Id(1, 1), CancelMode::kAsk}}));
+  // Task 2 was waiting and is skipped; 3 takes the slot.
+  EXPECT_EQ(harness.executor().running(),
+            (std::vector<AttemptId>{Harness::Id(1, 0), Harness::Id(1, 3)}));
+  harness.executor().EndAll();
+  harness.Turn();
+  uint64_t reported = 0;
+  for (const EndingRun& run : harness.TakeRunsAndAck()) {
+    reported += run.tasks.count;
+  }
+  EXPECT_EQ(reported, 2u);
+  EXPECT_EQ(harness.core().gauges(harness.now()).held, 0u);
+}
+
+TEST(AgentCoreSessionTest, WithoutRenewalTheAgentStopsBeforeTheLeaseEnds) {
+  Harness harness({{ExecutorKind::kAsync, 2}});
+  harness.Register();
+  harness.Grant({Harness::RangeJob(1, 10)}, {Harness::Range(1, 0, 4)});
+  harness.executor().End(Harness::Id(1, 0), {});
+  harness.Turn();
+  harness.core().OnDisconnected(harness.now());
+  harness.Advance(seconds(28));
+  EXPECT_TRUE(harness.executor().cancels().empty());
+  // 30 s x 0.99 - 1 s of grace.
+  harness.Advance(milliseconds(700));
+  EXPECT_EQ(harness.executor().cancels().size(), 2u);
+  EXPECT_EQ(harness.core().counters().self_fences, 1u);
+  harness.Register();
+  const Hello hello = harness.Take<Hello>().back();
+  // What had ended is still told; the rest is not held any more.
+  const FencedRange kept = {.job = {1}, .tasks = {0, 1}, .fence = {1}};
+  EXPECT_EQ(hello.held, std::vector<FencedRange>{kept});
+  EXPECT_EQ(harness.TakeRuns().size(), 2u);  // the same one twice
+}
+
+TEST(AgentCoreSessionTest, AnAckedHeartbeatRenewsFromItsSending) {
+  Harness harness;
+  harness.Register();
+  harness.Grant({Harness::RangeJob(1, 10)}, {Harness::Range(1, 0, 1)});
+  harness.Advance(seconds(4));
+  const uint64_t sequence = harness.Take<Heartbeat>().back().sequence;
+  harness.Advance(seconds(1));
+  harness.Deliver(HeartbeatAck{.sequence = sequence});
+  EXPECT_EQ(harness.core().gauges(harness.now()).lease_margin,
+            milliseconds(29'700 - 1'000 - 1'000));
+}
+
+TEST(AgentCoreSessionTest, SilenceLeadsToAnotherHello) {
+  Harness harness;
+  harness.Register();
+  harness.Take<Hello>();
+  harness.Advance(seconds(11));
+  EXPECT_GE(harness.Take<Hello>().size(), 1u);
+}
+
+}  // namespace
+}  // namespace remuda

@@ -1,0 +1,289 @@
+// The second half of AgentCore: what follows from time, and the output of a
+// turn. Kept apart because the inputs alone fill a source file.
+#include <algorithm>
+#include <utility>
+
+#include "agent/core/agent_core.h"
+
+namespace remuda {
+
+void AgentCore::OnLogRead(LogRead read) {
+  std::optional<LogChunk> chunk = uploads_.OnRead(std::move(read));
+  MoveLogs();
+  if (!chunk.has_value()) return;
+  ++counters_.log_chunks;
+  chunk->sequence = outbox_.Append({});
+  output_.spool.push_back(*std::move(chunk));
+}
+
+void AgentCore::MoveLogs() {
+  for (LogUploads::Finished& done : uploads_.TakeFinished()) {
+    output_.folders_to_delete.push_back(std::move(done.folder));
+    results_.Add(done.executor, done.job, std::move(done.record));
+  }
+}
+
+void AgentCore::OnDrain(MonotonicTime now, MonotonicTime deadline) {
+  if (drain_deadline_.has_value()) {
+    drain_deadline_ = std::min(*drain_deadline_, deadline);
+    return;
+  }
+  drain_deadline_ = std::max(now, deadline);
+  uint64_t waiting = 0;
+  for (size_t place = 0; place < lanes_.size(); ++place) {
+    if (!lanes_[place].has_value()) continue;
+    for (const FencedRange& gone : lanes_[place]->waiting.RemoveAll()) {
+      waiting += gone.tasks.count;
+      HandBack(static_cast<ExecutorKind>(place), gone, Ending::kEvicted);
+    }
+  }
+  Note(false, "draining",
+       "takes no more work; " + std::to_string(running_.size()) +
+           " attempts may end, " + std::to_string(waiting) +
+           " waiting tasks are handed back");
+}
+
+void AgentCore::OnTime(MonotonicTime now) {
+  if (over_) return;
+  if (registration_.fence_time().has_value() &&
+      now >= *registration_.fence_time()) {
+    SelfFence(now);
+  }
+  if (registration_.IsSilent(now)) {
+    ++counters_.hello_silent;
+    registration_.SayHelloAgain(now, /*at_once=*/true);
+    Note(true, "coordinator_silent", "no answer to several heartbeats");
+  } else if (registration_.registered() && outbox_.in_flight() > 0 &&
+             now - ack_progress_at_ > kAckPatience) {
+    ++counters_.hello_silent;
+    registration_.SayHelloAgain(now, /*at_once=*/true);
+    Note(true, "results_not_acked", "sends the results once more");
+  }
+  if (drain_deadline_.has_value() && !evicting_ &&
+      now >= *drain_deadline_ - RunningAttempts::kKillGrace) {
+    evicting_ = true;
+    for (const AttemptId& id : running_.All()) {
+      running_.Ask(id, StopReason::kEvicted, now);
+    }
+  }
+  running_.OnTime(now);
+}
+
+bool AgentCore::takes_work() const {
+  return !drain_deadline_.has_value() && !spool_is_full_ &&
+         outbox_.ranges() < kUnackedRangesMax;
+}
+
+uint64_t AgentCore::CreditOf(const Lane& lane) const {
+  return takes_work() ? lane.credit.tasks() : 0;
+}
+
+bool AgentCore::CreditIsNews() const {
+  for (const std::optional<Lane>& lane : lanes_) {
+    if (!lane.has_value()) continue;
+    const uint64_t announced = lane->credit.announced();
+    const uint64_t credit = CreditOf(*lane);
+    if (credit > announced + announced / 4) return true;
+    if (credit == 0 && announced > 0) return true;
+  }
+  return false;
+}
+
+AgentOutput AgentCore::TakeOutput(MonotonicTime now,
+                                  const ExecutorCapacities& room) {
+  AgentOutput output = std::exchange(output_, {});
+  if (over_) return output;
+  StartWork(now, room, output);
+  if (outbox_.unacked() < Outbox::kWindow) {
+    if (std::optional<ReadLog> read = uploads_.TakeRead(); read.has_value()) {
+      output.reads.push_back(*std::move(read));
+    }
+  }
+  PackResults(output);
+  output.release_up_to = outbox_.acked_up_to();
+  if (registration_.HelloDue(now)) SendHello(now, output);
+  const bool drain_is_news =
+      drain_deadline_.has_value() && !was_draining_announced_;
+  if (registration_.HeartbeatDue(now) ||
+      (registration_.registered() && (CreditIsNews() || drain_is_news))) {
+    SendHeartbeat(now, output);
+  }
+  if (registration_.registered()) {
+    if (outbox_.in_flight() == 0) ack_progress_at_ = now;
+    output.send_spooled = outbox_.TakeSendable();
+  }
+  output.stops = running_.TakeStops();
+  CheckDrained(now);
+  if (output_.ended.has_value()) {
+    output.ended = std::exchange(output_.ended, std::nullopt);
+    output.goodbye = std::exchange(output_.goodbye, std::nullopt);
+  }
+  for (AgentNote& note : output_.notes) output.notes.push_back(note);
+  output_.notes.clear();
+  return output;
+}
+
+void AgentCore::SendHello(MonotonicTime now, AgentOutput& output) {
+  ++counters_.hellos;
+  Hello hello = {.version = options_.version,
+                 .name = options_.name,
+                 .instance = options_.instance,
+                 .executors = options_.executors,
+                 .job_types = options_.job_types,
+                 .labels = options_.labels,
+                 .held = held_.List(),
+                 .draining = drain_deadline_.has_value(),
+                 .number = registration_.OnHelloSent(now),
+                 .results_first = outbox_.acked_up_to() + 1};
+  if (hello.held.size() > kHeldRangesMax) {
+    for (std::optional<Lane>& lane : lanes_) {
+      if (!lane.has_value()) continue;
+      for (const FencedRange& gone : lane->waiting.RemoveAll()) {
+        held_.Remove(gone);
+      }
+    }
+    hello.held = held_.List();
+  }
+  output.send.push_back(std::move(hello));
+}
+
+void AgentCore::SendHeartbeat(MonotonicTime now, AgentOutput& output) {
+  ++counters_.heartbeats;
+  const bool is_regular = registration_.HeartbeatDue(now);
+  Heartbeat heartbeat = {.sequence = registration_.OnHeartbeatSent(now),
+                         .last_grant = last_grant_,
+                         .held_tasks = held_.size(),
+                         .loop_lag = loop_lag_,
+                         .draining = drain_deadline_.has_value()};
+  for (size_t place = 0; place < lanes_.size(); ++place) {
+    if (!lanes_[place].has_value()) continue;
+    CreditPlanner& credit = lanes_[place]->credit;
+    if (is_regular) credit.Fade();
+    const uint64_t tasks = CreditOf(*lanes_[place]);
+    credit.OnAnnounced(tasks);
+    heartbeat.credits.push_back(
+        {.executor = static_cast<ExecutorKind>(place), .tasks = tasks});
+  }
+  was_draining_announced_ = drain_deadline_.has_value();
+  output.send.push_back(std::move(heartbeat));
+}
+
+void AgentCore::StartWork(MonotonicTime now, const ExecutorCapacities& room,
+                          AgentOutput& output) {
+  more_to_start_ = false;
+  // Without a lease nothing waits, and a full spool must not get fuller.
+  if (!takes_work()) return;
+  for (size_t place = 0; place < lanes_.size(); ++place) {
+    if (!lanes_[place].has_value() || room[place] == 0) continue;
+    Lane& lane = *lanes_[place];
+    const auto executor = static_cast<ExecutorKind>(place);
+    const size_t running = running_.size(executor);
+    WaitingWork::Taken taken = lane.waiting.Take(
+        {.attempts = std::min(room[place], kStartsMax),
+         .slots = static_cast<size_t>(
+             lane.slots - std::min<uint64_t>(lane.slots, running))});
+    if (taken.attempts.empty()) continue;
+    lane.credit.OnStarted(now, running);
+    more_to_start_ |=
+        taken.attempts.size() == kStartsMax && lane.waiting.size() > 0;
+    KeepStartable(now, executor, taken.attempts);
+    counters_.executors[place].started += taken.attempts.size();
+    if (taken.attempts.empty()) continue;
+    output.starts.push_back({.executor = executor,
+                             .attempts = std::move(taken.attempts),
+                             .waited = now - taken.granted_at});
+  }
+}
+
+// Notes the attempts as running. One that has not stopped since it was fenced
+// cannot run a second time under the same name, and goes back.
+void AgentCore::KeepStartable(MonotonicTime now, ExecutorKind executor,
+                              std::vector<Attempt>& attempts) {
+  size_t kept = 0;
+  for (Attempt& attempt : attempts) {
+    const AttemptId& id = attempt.id;
+    if (!running_.Add(id, executor, now, attempt.work->job.timeout)) {
+      HandBack(executor,
+               {.job = id.job, .tasks = {id.task, 1}, .fence = id.fence},
+               Ending::kEvicted);
+      continue;
+    }
+    if (&attempt != &attempts[kept]) attempts[kept] = std::move(attempt);
+    ++kept;
+  }
+  attempts.resize(kept);
+}
+
+void AgentCore::PackResults(AgentOutput& output) {
+  if (results_.empty()) return;
+  // At once when the coordinator owes no ack; otherwise ends gather, so that
+  // one commit over there confirms many of them.
+  const bool leaves = outbox_.unacked() == 0 ||
+                      results_.batches() >= kBatchesMax ||
+                      results_.bytes() >= kPendingBytesMax;
+  if (!leaves) return;
+  for (ResultsBuilder::Message& message : results_.Take()) {
+    ++counters_.result_messages;
+    counters_.result_batches += message.batches.size();
+    const uint64_t sequence = outbox_.Append(std::move(message.settles));
+    output.spool.push_back(
+        Results{.sequence = sequence, .batches = std::move(message.batches)});
+  }
+}
+
+void AgentCore::CheckDrained(MonotonicTime now) {
+  if (!drain_deadline_.has_value() || over_) return;
+  const bool is_done = running_.size() == 0 && uploads_.empty() &&
+                       results_.empty() && outbox_.unacked() == 0;
+  if (!is_done && now < *drain_deadline_ + kFlushMax) return;
+  over_ = true;
+  output_.ended = absl::OkStatus();
+  if (registration_.registered()) {
+    output_.goodbye =
+        Goodbye{.reason = is_done ? "drained" : "drained out of time"};
+  }
+  Note(!is_done, "drained",
+       is_done ? "everything is settled; the agent leaves"
+               : "the agent leaves " + std::to_string(held_.size()) +
+                     " tasks unsettled");
+}
+
+std::optional<MonotonicTime> AgentCore::next_time() const {
+  if (over_) return std::nullopt;
+  if (more_to_start_) return MonotonicTime::min();
+  std::optional<MonotonicTime> next = registration_.next_time();
+  const auto sooner = [&next](std::optional<MonotonicTime> time) {
+    if (!time.has_value()) return;
+    next = next.has_value() ? std::min(*next, *time) : time;
+  };
+  sooner(running_.next_time());
+  if (drain_deadline_.has_value()) {
+    sooner(evicting_ ? *drain_deadline_ + kFlushMax
+                     : *drain_deadline_ - RunningAttempts::kKillGrace);
+  }
+  return next;
+}
+
+AgentGauges AgentCore::gauges(MonotonicTime now) const {
+  AgentGauges gauges;
+  for (size_t place = 0; place < lanes_.size(); ++place) {
+    if (!lanes_[place].has_value()) continue;
+    const Lane& lane = *lanes_[place];
+    gauges.executors[place] = {
+        .slots = lane.slots,
+        .running = running_.size(static_cast<ExecutorKind>(place)),
+        .waiting = lane.waiting.size(),
+        .credit = CreditOf(lane)};
+  }
+  gauges.held = held_.size();
+  gauges.unacked_messages = outbox_.unacked();
+  gauges.registered = registration_.registered();
+  gauges.draining = drain_deadline_.has_value();
+  if (registration_.fence_time().has_value()) {
+    gauges.lease_margin =
+        std::max(*registration_.fence_time() - now, Duration::zero());
+  }
+  return gauges;
+}
+
+}  // namespace remuda

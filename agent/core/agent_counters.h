@@ -1,0 +1,62 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/clock.h"
+#include "jobs/outcome.h"
+#include "jobs/states.h"
+
+namespace remuda {
+
+// What the agent core has counted since its start, for the metrics. Nothing is
+// decided by these.
+struct AgentCounters {
+  static constexpr size_t kEndings = 7;
+
+  struct OfExecutor {
+    uint64_t started = 0;
+    std::array<uint64_t, kEndings> ended = {};  // by Ending, as recorded
+    uint64_t not_started = 0;  // handed back or cancelled while waiting
+    Duration busy = Duration::zero();
+  };
+  std::array<OfExecutor, kExecutorKinds> executors;
+
+  uint64_t grants = 0;
+  uint64_t granted_tasks = 0;
+  uint64_t duplicate_tasks = 0;  // granted again and ignored
+  uint64_t unknown_outcomes = 0;
+  uint64_t fenced_attempts = 0;  // running and stopped for it
+  uint64_t self_fences = 0;
+  uint64_t result_messages = 0;
+  uint64_t result_batches = 0;
+  uint64_t log_chunks = 0;
+  uint64_t heartbeats = 0;
+  uint64_t hellos = 0;
+
+  // Why a session ended or had to be asked for again.
+  uint64_t hello_connected = 0;
+  uint64_t hello_refused = 0;
+  uint64_t hello_busy = 0;
+  uint64_t hello_silent = 0;
+  uint64_t hello_grant_lost = 0;
+};
+
+// What the agent core holds at this moment, for the metrics.
+struct AgentGauges {
+  struct OfExecutor {
+    uint64_t slots = 0;
+    uint64_t running = 0;
+    uint64_t waiting = 0;
+    uint64_t credit = 0;
+  };
+  std::array<OfExecutor, kExecutorKinds> executors;
+  uint64_t held = 0;
+  uint64_t unacked_messages = 0;
+  bool registered = false;
+  bool draining = false;
+  Duration lease_margin = Duration::zero();
+};
+
+}  // namespace remuda

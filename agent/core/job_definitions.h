@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "jobs/attempt.h"
+#include "jobs/ids.h"
+#include "wire/messages.h"
+
+namespace remuda {
+
+// The jobs this agent was told about, parsed once each. A definition stays as
+// long as there is room, because the coordinator sends it once a session.
+//
+// Thread: confined to the agent core.
+// Lifetime: a value; attempts share what they use.
+class JobDefinitions {
+ public:
+  static constexpr size_t kDefinitionsMax = 4096;
+
+  explicit JobDefinitions(size_t definitions_max = kDefinitionsMax)
+      : definitions_max_(definitions_max) {}
+
+  // One that cannot be understood is kept too, as the reason.
+  void Define(const JobDefinition& definition);
+
+  // Errors: NotFound if it was never told, or forgotten since;
+  //         InvalidArgument with the reason if it cannot be understood.
+  absl::StatusOr<std::shared_ptr<const JobWork>> Find(JobId job) const;
+
+  // Makes room by forgetting the oldest jobs that nothing needs.
+  void Trim(const std::function<bool(JobId)>& is_needed);
+
+  size_t size() const { return jobs_.size(); }
+
+ private:
+  const size_t definitions_max_;
+  std::map<JobId, absl::StatusOr<std::shared_ptr<const JobWork>>> jobs_;
+};
+
+}  // namespace remuda

@@ -1,0 +1,56 @@
+#include "agent/core/job_definitions.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "jobs/job_json.h"
+
+namespace remuda {
+namespace {
+
+JobDefinition Definition(uint64_t id, const std::string& name = "n") {
+  Job job;
+  job.name = name;
+  job.type = "noop";
+  return {.job = {id}, .job_json = JobToJson(job)};
+}
+
+TEST(JobDefinitionsTest, AJobIsParsedOnceAndShared) {
+  JobDefinitions definitions;
+  definitions.Define(Definition(1));
+  definitions.Define(Definition(1));
+  const auto first = definitions.Find({1});
+  ASSERT_TRUE(first.ok());
+  EXPECT_EQ((*first)->id, JobId{1});
+  EXPECT_EQ((*first)->job.type, "noop");
+  EXPECT_EQ(first->get(), definitions.Find({1})->get());
+}
+
+TEST(JobDefinitionsTest, AnUnknownJobIsNotFound) {
+  EXPECT_TRUE(absl::IsNotFound(JobDefinitions().Find({1}).status()));
+}
+
+TEST(JobDefinitionsTest, WhatCannotBeUnderstoodKeepsItsReason) {
+  JobDefinitions definitions;
+  definitions.Define({.job = {1}, .job_json = "{"});
+  const absl::Status status = definitions.Find({1}).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status));
+  EXPECT_EQ(std::string(status.message()).find("this agent cannot run"), 0u);
+  definitions.Define(Definition(1));
+  EXPECT_TRUE(definitions.Find({1}).ok());
+}
+
+TEST(JobDefinitionsTest, TheOldestUnneededMakeRoom) {
+  JobDefinitions definitions(2);
+  for (uint64_t id = 1; id <= 4; ++id) definitions.Define(Definition(id));
+  definitions.Trim([](JobId job) { return job.value == 1; });
+  EXPECT_EQ(definitions.size(), 2u);
+  EXPECT_TRUE(definitions.Find({1}).ok());
+  EXPECT_FALSE(definitions.Find({3}).ok());
+  EXPECT_TRUE(definitions.Find({4}).ok());
+}
+
+}  // namespace
+}  // namespace remuda

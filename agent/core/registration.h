@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "jobs/ids.h"
+#include "wire/messages.h"
+
+namespace remuda {
+
+// Where the agent stands with its coordinator: connected or not, greeted or
+// registered, and how long the lease lasts. Measures the lease from the
+// sending of what the coordinator confirmed (docs/CONTRACTS.md, Leases), so it
+// ends here before it ends there. Does not know what is held under it.
+//
+// Thread: confined to the agent core.
+// Lifetime: a value.
+class Registration {
+ public:
+  static constexpr Duration kHelloPatience = std::chrono::seconds(5);
+  static constexpr Duration kBackoffFirst = std::chrono::milliseconds(250);
+  static constexpr Duration kBackoffMax = std::chrono::seconds(15);
+  static constexpr Duration kIntervalMin = std::chrono::milliseconds(10);
+  // So many intervals without an answer, and the agent says Hello again.
+  static constexpr int kSilentIntervals = 4;
+  static constexpr size_t kHeartbeatsKept = 64;
+
+  enum class State : uint8_t {
+    kDisconnected,
+    kConnected,  // a Hello is due, now or after a back-off
+    kGreeted,    // waits for the Welcome
+    kRegistered,
+  };
+
+  // `spread` in [0, 1) varies the back-off from agent to agent.
+  Registration(Duration kill_grace, double spread);
+
+  void OnConnected(MonotonicTime now);
+  void OnDisconnected();
+
+  // The number of the Hello that is sent now.
+  uint64_t OnHelloSent(MonotonicTime now);
+  // The sequence of the Heartbeat that is sent now.
+  uint64_t OnHeartbeatSent(MonotonicTime now);
+
+  void OnWelcome(MonotonicTime now, const Welcome& welcome);
+  // The session is void; a Hello follows, at once or after a back-off.
+  void SayHelloAgain(MonotonicTime now, bool at_once);
+  // The round trip, if this ack is of a heartbeat not yet confirmed.
+  std::optional<Duration> OnHeartbeatAck(MonotonicTime now, uint64_t sequence);
+
+  bool HelloDue(MonotonicTime now) const;
+  bool HeartbeatDue(MonotonicTime now) const;
+  // No answer for so long that the session is in doubt.
+  bool IsSilent(MonotonicTime now) const;
+
+  // The moment at which the agent has to stop what it holds under a lease, if
+  // it has one.
+  std::optional<MonotonicTime> fence_time() const { return fence_time_; }
+  void EndLease() { fence_time_.reset(); }
+
+  std::optional<MonotonicTime> next_time() const;
+
+  State state() const { return state_; }
+  bool registered() const { return state_ == State::kRegistered; }
+
+ private:
+  void Renew(MonotonicTime sent);
+
+  const Duration kill_grace_;
+  const double spread_;
+  State state_ = State::kDisconnected;
+  MonotonicTime hello_at_{};
+  MonotonicTime hello_sent_{};
+  Duration backoff_ = kBackoffFirst;
+  uint64_t hello_number_ = 0;
+
+  Duration lease_ = Duration::zero();
+  Duration interval_ = Duration::zero();
+  std::optional<MonotonicTime> fence_time_;
+
+  struct Sent {
+    uint64_t sequence = 0;
+    MonotonicTime at{};
+  };
+  uint64_t sequence_ = 0;
+  std::deque<Sent> unconfirmed_;
+  MonotonicTime heartbeat_at_{};
+  MonotonicTime heard_at_{};
+};
+
+}  // namespace remuda

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "jobs/attempt.h"
+#include "jobs/ids.h"
+#include "jobs/index_ranges.h"
+#include "wire/messages.h"
+
+namespace remuda {
+
+// A granted range that has not started: one record, however many tasks.
+struct WaitingRange {
+  // Shared with the attempts made of it.
+  std::shared_ptr<const JobWork> work;
+  IndexRange tasks;
+  Fence fence;
+  MonotonicTime granted_at{};
+  // Of a list source: a JSON value a line, the first task's at `offset`.
+  // Shared by the parts into which a range may be split.
+  std::shared_ptr<const std::string> items;
+  size_t offset = 0;
+};
+
+// The work one executor has been granted, in the order granted, until there is
+// room to start it. Tasks become values one by one only when they start.
+//
+// Thread: confined to the agent core.
+// Lifetime: a value.
+class WaitingWork {
+ public:
+  // How many attempts may start now. Those with a time limit must find a slot
+  // free, because their time runs from the start.
+  struct Room {
+    size_t attempts = 0;
+    size_t slots = 0;
+  };
+  struct Taken {
+    std::vector<Attempt> attempts;
+    MonotonicTime granted_at{};  // of the oldest
+  };
+
+  void Push(WaitingRange range);
+  Taken Take(Room room);
+
+  // Take the matching tasks out and return them. No fence means any.
+  std::vector<FencedRange> RemoveAll();
+  std::vector<FencedRange> RemoveJob(JobId job);
+  std::vector<FencedRange> RemoveTasks(JobId job, const IndexRange& tasks,
+                                       std::optional<Fence> fence);
+
+  uint64_t size() const { return size_; }
+
+ private:
+  std::deque<WaitingRange> ranges_;
+  uint64_t size_ = 0;
+};
+
+// The part of a range, which must lie within it, with its items found.
+WaitingRange SliceOf(const WaitingRange& range, const IndexRange& part);
+
+}  // namespace remuda
