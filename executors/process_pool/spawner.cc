@@ -1,8 +1,10 @@
 #include "executors/process_pool/spawner.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +25,10 @@ namespace {
 
 constexpr int kSpawnerFd = 3;
 
+// The spawner kills for at most five seconds before it ends; usually it takes
+// some milliseconds.
+constexpr int kEndMillisecondsMax = 6000;
+
 absl::Status SpawnerDied() {
   return absl::UnavailableError(
       "the spawner process ended and took all running programs with it");
@@ -42,7 +48,9 @@ class SpawnerClient : public Spawner {
 
   ~SpawnerClient() override {
     socket_.Reset();
-    // It ends by itself; this only clears its entry if it already has.
+    const UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
+    pollfd watched{pidfd.get(), POLLIN, 0};
+    if (pidfd.valid()) poll(&watched, 1, kEndMillisecondsMax);
     waitpid(pid_, nullptr, WNOHANG);
   }
 

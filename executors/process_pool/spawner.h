@@ -27,8 +27,8 @@ inline constexpr char kChildPath[] =
 //
 // Thread: Launch() in any, as early as possible; afterwards confined to the
 // thread of its owner.
-// Lifetime: destruction makes the spawner kill all that it started and end,
-// which is not waited for. So does the death of this process.
+// Lifetime: destruction makes the spawner kill all that it started, and waits
+// for its end within a bound. The death of this process does the same.
 class Spawner {
  public:
   // Starts `program spawner FD`; "/proc/self/exe" for this very program.

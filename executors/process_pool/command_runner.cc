@@ -1,0 +1,257 @@
+#include "executors/process_pool/command_runner.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "executors/process_pool/command_parameters.h"
+#include "executors/process_pool/output_capture.h"
+
+namespace remuda {
+namespace {
+
+// A program that prints without pause gets this much of the loop's turn.
+constexpr size_t kReadPerTurnMax = size_t{256} << 10;
+
+// What it prints into a pipe when its readers fall behind; the rest it keeps.
+constexpr size_t kPipeBytesMax = size_t{1} << 20;
+
+absl::StatusOr<UniqueFd> FileWith(const std::string& content) {
+  UniqueFd fd(memfd_create("stdin", MFD_CLOEXEC));
+  if (!fd.valid()) return ErrnoStatus(errno, "make a file for stdin");
+  std::string_view rest = content;
+  while (!rest.empty()) {
+    const ssize_t count = write(fd.get(), rest.data(), rest.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return ErrnoStatus(errno, "write the file for stdin");
+    rest.remove_prefix(static_cast<size_t>(count));
+  }
+  lseek(fd.get(), 0, SEEK_SET);
+  return fd;
+}
+
+std::vector<std::string> Environment(const Attempt& attempt,
+                                     std::vector<std::string> own) {
+  bool has_path = false;
+  for (const std::string& entry : own) has_path |= entry.rfind("PATH=", 0) == 0;
+  if (!has_path) own.emplace_back(kChildPath);
+  own.push_back("REMUDA_JOB_ID=" + std::to_string(attempt.work->id.value));
+  own.push_back("REMUDA_TASK_INDEX=" + std::to_string(attempt.id.task));
+  own.push_back("REMUDA_ATTEMPT=" + std::to_string(attempt.id.fence.value));
+  return own;
+}
+
+}  // namespace
+
+struct CommandRunner::Run {
+  Run(PoolTask& of, const std::string& log)
+      : task(of), log_folder(log), out(log, "stdout"), err(log, "stderr") {}
+
+  PoolTask& task;
+  CommandParameters parameters;
+  std::string own_folder;  // to remove; empty if the job named one
+  const std::string log_folder;
+  OutputCapture out;
+  OutputCapture err;
+  std::array<UniqueFd, 2> pipes;  // of standard output and error
+  uint64_t process = 0;
+};
+
+CommandRunner::CommandRunner(EventLoop& loop, ProcessHost& host, OomWatch& oom,
+                             const ProcessPoolOptions& options, Ended ended)
+    : loop_(loop),
+      host_(host),
+      oom_(oom),
+      options_(options),
+      ended_(std::move(ended)) {}
+
+CommandRunner::~CommandRunner() {
+  for (auto& [id, run] : runs_) Close(*run);
+}
+
+void CommandRunner::Start(PoolTask& task) {
+  const AttemptId id = task.attempt.id;
+  auto run =
+      std::make_unique<Run>(task, options_.log_folder + "/" + FileName(id));
+  task.place = PoolTask::Place::kCommand;
+  const absl::Status status = Launch(*run);
+  if (!status.ok()) {
+    Close(*run);
+    Outcome outcome;
+    outcome.ending = Ending::kError;
+    outcome.error = std::string(status.message());
+    ended_(task, std::move(outcome));
+    return;
+  }
+  runs_.emplace(id, std::move(run));
+}
+
+absl::Status CommandRunner::Launch(Run& run) {
+  const Attempt& attempt = run.task.attempt;
+  const auto text =
+      attempt.work->parameters.Render(attempt.item, attempt.id.task);
+  if (!text.ok()) return text.status();
+  auto parsed = ParseCommandParameters(*text);
+  if (!parsed.ok()) return parsed.status();
+  run.parameters = *std::move(parsed);
+  ProcessStart start;
+  if (!run.parameters.standard_input.empty()) {
+    auto file = FileWith(run.parameters.standard_input);
+    if (!file.ok()) return file.status();
+    start.descriptors[0] = *std::move(file);
+  }
+  for (size_t i = 0; i < run.pipes.size(); ++i) {
+    auto pipe = MakePipe();
+    if (!pipe.ok()) return pipe.status();
+    run.pipes[i] = std::move(pipe->first);
+    start.descriptors[i + 1] = std::move(pipe->second);
+    const absl::Status status = SetNonBlocking(run.pipes[i].get());
+    if (!status.ok()) return status;
+  }
+  if (run.parameters.directory.empty()) {
+    run.own_folder = options_.work_folder + "/" + FileName(attempt.id);
+    if (mkdir(run.own_folder.c_str(), 0700) != 0 && errno != EEXIST) {
+      return ErrnoStatus(errno, "make the working folder " + run.own_folder);
+    }
+    run.parameters.directory = run.own_folder;
+  }
+  start.argv = std::move(run.parameters.argv);
+  run.parameters.argv = {start.argv.front()};
+  start.environment =
+      Environment(attempt, std::move(run.parameters.environment));
+  start.directory = run.parameters.directory;
+  run.process = host_.Start(
+      std::move(start),
+      [this, id = attempt.id](const ProcessEnd& end) { OnEnded(id, end); });
+  for (int stream = 0; stream < 2; ++stream) {
+    loop_.WatchReadable(run.pipes[static_cast<size_t>(stream)].get(),
+                        [this, &run, stream] { OnReadable(run, stream); });
+  }
+  return absl::OkStatus();
+}
+
+void CommandRunner::Stop(PoolTask& task, CancelMode mode) {
+  const auto found = runs_.find(task.attempt.id);
+  if (found == runs_.end()) return;
+  if (mode == CancelMode::kForce) {
+    host_.Signal(found->second->process, SIGKILL, SignalTarget::kTree);
+  } else {
+    host_.Signal(found->second->process, SIGTERM, SignalTarget::kGroup);
+  }
+}
+
+void CommandRunner::OnReadable(Run& run, int stream) {
+  UniqueFd& pipe = run.pipes[static_cast<size_t>(stream)];
+  OutputCapture& capture = stream == 0 ? run.out : run.err;
+  static thread_local std::array<char, size_t{64} << 10> bytes;
+  for (size_t total = 0; pipe.valid() && total < kReadPerTurnMax;) {
+    const ssize_t count = read(pipe.get(), bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EAGAIN) return;
+    if (count <= 0) {
+      loop_.Unwatch(pipe.get());
+      pipe.Reset();
+      return;
+    }
+    capture.Add({bytes.data(), static_cast<size_t>(count)});
+    total += static_cast<size_t>(count);
+    // Less than was asked for means that the pipe is empty now.
+    if (static_cast<size_t>(count) < bytes.size()) return;
+  }
+}
+
+void CommandRunner::OnEnded(AttemptId id, const ProcessEnd& end) {
+  const auto found = runs_.find(id);
+  if (found == runs_.end()) return;
+  const std::unique_ptr<Run> run = std::move(found->second);
+  runs_.erase(found);
+  if (const auto* exited = std::get_if<ProcessExited>(&end)) {
+    Finish(*run, *exited);
+    return;
+  }
+  Close(*run);
+  Outcome outcome;
+  if (const auto* failed = std::get_if<SpawnFailed>(&end)) {
+    outcome.ending = Ending::kError;
+    outcome.error = DescribeSpawnFailure(*failed, run->parameters.argv.front(),
+                                         run->parameters.directory);
+  } else {
+    outcome.ending = Ending::kEvicted;
+    outcome.error = "the agent's spawner ended, and the command with it";
+  }
+  ended_(run->task, std::move(outcome));
+}
+
+void CommandRunner::Finish(Run& run, const ProcessExited& exited) {
+  // All that could write is gone, or will not be waited for; what is in the
+  // pipes is all there will be. A pipe holds a bounded amount.
+  for (int stream = 0; stream < 2; ++stream) {
+    for (size_t i = 0; i <= kPipeBytesMax / kReadPerTurnMax; ++i) {
+      OnReadable(run, stream);
+    }
+  }
+  Close(run);
+  const int status = exited.wait_status;
+  const bool was_killed = WIFSIGNALED(status);
+  Outcome outcome;
+  outcome.wall = exited.wall;
+  outcome.usage.cpu = exited.cpu;
+  outcome.usage.memory_max_bytes = exited.memory_max_bytes;
+  outcome.usage.switches_voluntary = exited.switches_voluntary;
+  outcome.usage.switches_involuntary = exited.switches_involuntary;
+  outcome.usage.bytes_out = run.out.bytes() + run.err.bytes();
+  outcome.error = DescribeWaitStatus(status);
+  if (!was_killed) outcome.exit_code = WEXITSTATUS(status);
+  if (run.task.stop != PoolTask::Stop::kNone && exited.signalled) {
+    outcome.ending = StoppedEnding(run.task);
+  } else if (was_killed && WTERMSIG(status) == SIGKILL && oom_.TakeKill()) {
+    outcome.ending = Ending::kOom;
+    outcome.error = "killed by the kernel because memory ran out";
+  } else if (was_killed) {
+    outcome.ending = Ending::kCrash;
+  } else if (outcome.exit_code != 0) {
+    outcome.ending = Ending::kError;
+  }
+  const char* signal_name =
+      was_killed ? sigabbrev_np(WTERMSIG(status)) : nullptr;
+  const std::string signal_text = signal_name != nullptr
+                                      ? "SIG" + std::string(signal_name)
+                                      : std::to_string(WTERMSIG(status));
+  outcome.output =
+      "{\"exit_code\":" +
+      (was_killed ? "null" : std::to_string(outcome.exit_code)) +
+      ",\"signal\":" + (was_killed ? "\"" + signal_text + "\"" : "null") +
+      ",\"stdout\":" + BytesAsJson(run.out.Text()) +
+      ",\"stderr\":" + BytesAsJson(run.err.Text()) +
+      ",\"stdout_bytes\":" + std::to_string(run.out.bytes()) +
+      ",\"stderr_bytes\":" + std::to_string(run.err.bytes()) +
+      ",\"truncated\":" +
+      (run.out.truncated() || run.err.truncated() ? "true}" : "false}");
+  if (run.out.has_file() || run.err.has_file()) {
+    outcome.log_path = run.log_folder;
+  }
+  ended_(run.task, std::move(outcome));
+}
+
+void CommandRunner::Close(Run& run) {
+  for (UniqueFd& pipe : run.pipes) {
+    if (!pipe.valid()) continue;
+    loop_.Unwatch(pipe.get());
+    pipe.Reset();
+  }
+  if (run.own_folder.empty() || rmdir(run.own_folder.c_str()) == 0) return;
+  std::error_code ignored;  // a folder that stays is no fault of the attempt
+  std::filesystem::remove_all(run.own_folder, ignored);
+}
+
+}  // namespace remuda

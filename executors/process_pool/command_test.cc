@@ -1,0 +1,211 @@
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "executors/process_pool/process_pool_fixture.h"
+
+namespace remuda {
+namespace {
+
+class CommandTest : public ProcessPoolTest {
+ protected:
+  static std::string Shell(const std::string& script) {
+    return R"({"argv":["sh","-c",")" + script + R"("]})";
+  }
+
+  // Waits until the command has written a whole line to `file`.
+  std::string LineOf(const std::string& file) {
+    std::string line;
+    WaitUntil([&] {
+      std::ifstream in(folder_ + "/" + file);
+      return std::getline(in, line) && !in.eof();
+    });
+    return line;
+  }
+};
+
+TEST_F(CommandTest, Succeeds) {
+  Make();
+  const Outcome outcome =
+      Run("command", R"({"argv":["cat"],"stdin":"hello","env":{"A":"b"}})");
+  EXPECT_EQ(outcome.ending, Ending::kSucceeded) << outcome.error;
+  EXPECT_EQ(outcome.output,
+            R"({"exit_code":0,"signal":null,"stdout":"hello","stderr":"",)"
+            R"("stdout_bytes":5,"stderr_bytes":0,"truncated":false})");
+  EXPECT_EQ(outcome.log_path, "");
+  EXPECT_GT(outcome.wall.count(), 0);
+  EXPECT_TRUE(outcome.usage.cpu.has_value());
+  EXPECT_TRUE(outcome.usage.switches_voluntary.has_value());
+}
+
+TEST_F(CommandTest, KnowsItsTaskAndNothingOfTheAgent) {
+  Make();
+  const Outcome outcome = Run(
+      "command", R"({"argv":["env"],"env":{"GREETING":"{{item}}"}})", "\"hi\"");
+  for (const char* expected :
+       {"REMUDA_JOB_ID=7\\n", "REMUDA_TASK_INDEX=0\\n", "REMUDA_ATTEMPT=1\\n",
+        "REMUDA_MARK=", "GREETING=hi\\n", "PATH=/usr/local/sbin"}) {
+    EXPECT_NE(outcome.output.find(expected), std::string::npos)
+        << expected << " in " << outcome.output;
+  }
+  EXPECT_EQ(outcome.output.find("TEST_"), std::string::npos);
+}
+
+TEST_F(CommandTest, ExitCodeIsAnError) {
+  Make();
+  const Outcome outcome =
+      Run("command", Shell("echo out; echo err >&2; exit 3"));
+  EXPECT_EQ(outcome.ending, Ending::kError);
+  EXPECT_EQ(outcome.exit_code, 3);
+  EXPECT_EQ(outcome.error, "exited with code 3");
+  EXPECT_EQ(outcome.output,
+            R"({"exit_code":3,"signal":null,"stdout":"out\n",)"
+            R"("stderr":"err\n","stdout_bytes":4,"stderr_bytes":4,)"
+            R"("truncated":false})");
+}
+
+TEST_F(CommandTest, SignalIsACrash) {
+  Make();
+  const Outcome outcome = Run("command", Shell("kill -SEGV $$"));
+  EXPECT_EQ(outcome.ending, Ending::kCrash);
+  EXPECT_EQ(outcome.error, "killed by SIGSEGV (segmentation fault)");
+  EXPECT_NE(outcome.output.find(R"("exit_code":null,"signal":"SIGSEGV")"),
+            std::string::npos)
+      << outcome.output;
+}
+
+TEST_F(CommandTest, WhatCannotRunIsNamed) {
+  Make();
+  Outcome outcome = Run("command", R"({"argv":["nosuch"]})");
+  EXPECT_EQ(outcome.ending, Ending::kError);
+  EXPECT_EQ(outcome.error, "cannot run 'nosuch': not found on PATH");
+  outcome = Run("command", R"({"argv":["true"],"cwd":"/nosuch"})");
+  EXPECT_EQ(outcome.error,
+            "cannot enter the working folder '/nosuch': No such file or "
+            "directory");
+  outcome = Run("command", R"({"argv":[]})");
+  EXPECT_EQ(outcome.ending, Ending::kError);
+  EXPECT_NE(outcome.error.find("argv"), std::string::npos);
+  outcome = Run("command", R"({"argv":["true"],"env":{"REMUDA_X":"1"}})");
+  EXPECT_NE(outcome.error.find("REMUDA_"), std::string::npos);
+}
+
+TEST_F(CommandTest, TenMegabytesOfOutput) {
+  Make();
+  const Outcome outcome =
+      Run("command", Shell("yes 0123456789abcde | head -c 10000000"));
+  EXPECT_EQ(outcome.ending, Ending::kSucceeded) << outcome.error;
+  EXPECT_LT(outcome.output.size(), 100'000u);
+  EXPECT_NE(outcome.output.find("\"stdout_bytes\":10000000"),
+            std::string::npos);
+  EXPECT_NE(outcome.output.find("\"truncated\":true"), std::string::npos);
+  EXPECT_EQ(std::filesystem::file_size(outcome.log_path + "/stdout"),
+            10'000'000u);
+}
+
+TEST_F(CommandTest, AskedToStopItMayCleanUp) {
+  Make();
+  const AttemptId id = Start(
+      "command", Shell("trap 'echo bye; exit 0' TERM; echo ready > " + folder_ +
+                       "/ready; while true; do sleep 0.01; done"));
+  EXPECT_EQ(LineOf("ready"), "ready");
+  executor_->Cancel(id, CancelMode::kAsk);
+  const Outcome outcome = Await(id);
+  EXPECT_EQ(outcome.ending, Ending::kCancelled);
+  EXPECT_NE(outcome.output.find("bye"), std::string::npos);
+}
+
+TEST_F(CommandTest, IgnoresSigtermWithGrandchildrenAndIsKilledWhole) {
+  Make();
+  const AttemptId id = Start(
+      "command",
+      Shell("trap '' TERM; (setsid sh -c 'echo $$ > " + folder_ +
+            "/pid; exec sleep 1000' &); sleep 1000 & sleep 1000; sleep 1000"));
+  const pid_t grandchild = std::stoi(LineOf("pid"));
+  executor_->Cancel(id, CancelMode::kAsk);
+  EXPECT_TRUE(IsAlive(grandchild));
+  executor_->Cancel(id, CancelMode::kForce);
+  EXPECT_EQ(Await(id).ending, Ending::kCancelled);
+  EXPECT_FALSE(IsAlive(grandchild));
+}
+
+TEST_F(CommandTest, AGrandchildThatHoldsThePipeDoesNotHoldTheEnd) {
+  Make();
+  const Outcome outcome =
+      Run("command", Shell("echo first; sleep 1000 & exit 0"));
+  EXPECT_EQ(outcome.ending, Ending::kSucceeded);
+  EXPECT_NE(outcome.output.find("first"), std::string::npos);
+}
+
+TEST_F(CommandTest, HasAFolderOfItsOwnThatGoesAway) {
+  Make();
+  const Outcome outcome =
+      Run("command", Shell("pwd; ls -a | wc -l; mkdir -p a/b; touch a/b/c"));
+  EXPECT_NE(outcome.output.find(options_.work_folder + "/7-0-1\\n2\\n"),
+            std::string::npos)
+      << outcome.output;
+  EXPECT_TRUE(std::filesystem::is_empty(options_.work_folder));
+}
+
+TEST_F(CommandTest, NoMoreThanSlotsRunAtOnce) {
+  options_.slots = 2;
+  Make();
+  EXPECT_EQ(executor_->capacity(), 2u);
+  const AttemptId first = Start("command", R"({"argv":["sleep","1000"]})");
+  const AttemptId second = Start("command", R"({"argv":["sleep","1000"]})");
+  EXPECT_EQ(executor_->capacity(), 0u);
+  executor_->Cancel(first, CancelMode::kForce);
+  executor_->Cancel(second, CancelMode::kForce);
+  EXPECT_TRUE(AwaitCount(2));
+  EXPECT_EQ(executor_->capacity(), 2u);
+}
+
+TEST_F(CommandTest, FiveHundredCommands) {
+  Make();
+  const auto work = Work("command", R"({"argv":["echo","{{index}}"]})");
+  size_t started = 0;
+  while (started < 500) {
+    std::vector<Attempt> batch;
+    const size_t room = executor_->capacity();
+    while (batch.size() < room && started + batch.size() < 500) {
+      batch.push_back(Next(work));
+    }
+    started += batch.size();
+    ASSERT_TRUE(executor_->Start(batch).ok());
+    ASSERT_TRUE(AwaitCount(outcomes_.size() + (started < 500 ? 1 : 0)));
+  }
+  ASSERT_TRUE(AwaitCount(500));
+  for (const auto& [id, outcome] : outcomes_) {
+    EXPECT_EQ(outcome.ending, Ending::kSucceeded) << outcome.error;
+    EXPECT_NE(outcome.output.find("\"stdout\":\"" + std::to_string(id.task) +
+                                  "\\n\""),
+              std::string::npos)
+        << outcome.output;
+  }
+}
+
+TEST_F(CommandTest, DestructionKillsEverything) {
+  Make();
+  Start("command", Shell("(setsid sh -c 'echo $$ > " + folder_ +
+                         "/pid; exec sleep 1000' &); sleep 1000"));
+  const pid_t grandchild = std::stoi(LineOf("pid"));
+  executor_.reset();
+  EXPECT_FALSE(IsAlive(grandchild));
+}
+
+TEST_F(CommandTest, DeathOfTheSpawnerEvictsAndAnotherIsStarted) {
+  Make();
+  const AttemptId id = Start(
+      "command", Shell("echo $PPID > " + folder_ + "/pid; exec sleep 1000"));
+  const pid_t spawner = std::stoi(LineOf("pid"));
+  kill(spawner, SIGKILL);
+  EXPECT_EQ(Await(id).ending, Ending::kEvicted);
+  EXPECT_EQ(Run("command", R"({"argv":["true"]})").ending, Ending::kSucceeded);
+}
+
+}  // namespace
+}  // namespace remuda

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+
+namespace remuda {
+
+// Whether the kernel has killed for want of memory, by its own count. The
+// count is the machine's (or the container's), so it is evidence only beside
+// a process that SIGKILL ended and that nobody of us sent.
+//
+// Thread: confined to its owner.
+class OomWatch {
+ public:
+  OomWatch() : seen_(Read()) {}
+
+  // True if there were kills since the last call that returned true, or since
+  // the construction.
+  bool TakeKill();
+
+ private:
+  static uint64_t Read();
+
+  uint64_t seen_;
+};
+
+}  // namespace remuda

@@ -1,0 +1,121 @@
+#include "executors/process_pool/process_host.h"
+
+#include <utility>
+
+#include "base/random.h"
+#include "executors/process_pool/process_tree.h"
+
+namespace remuda {
+namespace {
+
+// A spawner that dies again and again is replaced at this rate.
+constexpr Duration kRelaunchPause = std::chrono::seconds(1);
+
+// Kills what carries the mark and has escaped a spawner that was itself
+// killed.
+void KillMarked(const std::string& mark) {
+  for (const ProcessFacts& process : ReadProcesses()) {
+    if (ReadMark(process.pid).rfind(mark, 0) == 0) KillProcess(process);
+  }
+}
+
+}  // namespace
+
+ProcessHost::ProcessHost(EventLoop& loop, std::unique_ptr<Spawner> spawner,
+                         std::string spawner_program)
+    : loop_(loop),
+      spawner_program_(std::move(spawner_program)),
+      mark_(RandomHex(16) + "-"),
+      spawner_(std::move(spawner)) {
+  Watch();
+}
+
+ProcessHost::~ProcessHost() {
+  if (spawner_ != nullptr) loop_.Unwatch(spawner_->fd());
+}
+
+void ProcessHost::Watch() {
+  if (spawner_ == nullptr) return;
+  loop_.WatchReadable(spawner_->fd(), [this] { OnReadable(); });
+}
+
+uint64_t ProcessHost::Start(ProcessStart start, Ended ended) {
+  const uint64_t id = ++last_id_;
+  running_.emplace(id, std::move(ended));
+  if (spawner_ == nullptr && loop_.Now() >= next_launch_) {
+    next_launch_ = loop_.Now() + kRelaunchPause;
+    auto launched = Spawner::Launch(spawner_program_);
+    if (launched.ok()) {
+      spawner_ = *std::move(launched);
+      Watch();
+    }
+  }
+  if (spawner_ == nullptr) {
+    loop_.Post([this, id] { Report(id, ProcessLost{}); });
+    return id;
+  }
+  SpawnRequest request;
+  request.id = id;
+  request.argv = std::move(start.argv);
+  request.environment = std::move(start.environment);
+  request.mark = mark_ + std::to_string(id);
+  request.environment.push_back("REMUDA_MARK=" + request.mark);
+  request.directory = std::move(start.directory);
+  spawner_->Start(std::move(request), std::move(start.descriptors));
+  has_unsent_ = true;
+  return id;
+}
+
+void ProcessHost::Signal(uint64_t id, int signal, SignalTarget target) {
+  if (spawner_ == nullptr || !running_.contains(id)) return;
+  spawner_->Signal({.id = id, .signal = signal, .target = target});
+  has_unsent_ = true;
+}
+
+void ProcessHost::Flush() {
+  if (!has_unsent_ || spawner_ == nullptr || waits_for_room_) return;
+  const absl::StatusOr<bool> sent = spawner_->Flush();
+  if (!sent.ok()) {
+    OnSpawnerDied();
+    return;
+  }
+  has_unsent_ = !*sent;
+  if (*sent) return;
+  waits_for_room_ = true;
+  loop_.WatchWritable(spawner_->fd(), [this] {
+    loop_.UnwatchWritable(spawner_->fd());
+    waits_for_room_ = false;
+    Flush();
+  });
+}
+
+void ProcessHost::OnReadable() {
+  absl::StatusOr<std::vector<SpawnerReport>> reports = spawner_->Take();
+  if (!reports.ok()) {
+    OnSpawnerDied();
+    return;
+  }
+  for (const SpawnerReport& report : *reports) {
+    std::visit([this](const auto& one) { Report(one.id, one); }, report);
+  }
+}
+
+void ProcessHost::OnSpawnerDied() {
+  loop_.Unwatch(spawner_->fd());
+  spawner_.reset();
+  waits_for_room_ = false;
+  has_unsent_ = false;
+  KillMarked(mark_);
+  const auto lost = std::exchange(running_, {});
+  for (const auto& [id, ended] : lost) ended(ProcessLost{});
+}
+
+void ProcessHost::Report(uint64_t id, const ProcessEnd& end) {
+  const auto found = running_.find(id);
+  if (found == running_.end()) return;
+  const Ended ended = std::move(found->second);
+  running_.erase(found);
+  ended(end);
+}
+
+}  // namespace remuda

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "base/event_loop.h"
+#include "executors/process_pool/spawner.h"
+
+namespace remuda {
+
+// The spawner died and took the process with it.
+struct ProcessLost {};
+
+using ProcessEnd = std::variant<SpawnFailed, ProcessExited, ProcessLost>;
+
+struct ProcessStart {
+  std::vector<std::string> argv;
+  std::vector<std::string> environment;  // beside REMUDA_MARK
+  std::string directory;
+  Spawner::Descriptors descriptors;
+};
+
+// Starts processes through the spawner and tells each one's owner how it
+// ended; starts another spawner when one has died. Batches what one turn of
+// the loop asks for. What the processes are for is the owners' business.
+//
+// Thread: confined to the loop's.
+// Lifetime: destruction kills everything, waits for that within a bound, and
+// tells nobody.
+class ProcessHost {
+ public:
+  using Ended = std::function<void(const ProcessEnd&)>;
+
+  ProcessHost(EventLoop& loop, std::unique_ptr<Spawner> spawner,
+              std::string spawner_program);
+  ~ProcessHost();
+
+  // Calls `ended` exactly once, never before this returns.
+  uint64_t Start(ProcessStart start, Ended ended);
+
+  // Does nothing to a process that has ended.
+  void Signal(uint64_t id, int signal, SignalTarget target);
+
+  // At the end of each turn.
+  void Flush();
+
+ private:
+  void OnReadable();
+  void OnSpawnerDied();
+  void Report(uint64_t id, const ProcessEnd& end);
+  void Watch();
+
+  EventLoop& loop_;
+  const std::string spawner_program_;
+  // Begins every mark, so that processes of this host are told from others.
+  const std::string mark_;
+  std::unique_ptr<Spawner> spawner_;  // null if none could be started
+  MonotonicTime next_launch_;
+  uint64_t last_id_ = 0;
+  bool has_unsent_ = false;
+  bool waits_for_room_ = false;
+  absl::flat_hash_map<uint64_t, Ended> running_;
+};
+
+}  // namespace remuda

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "base/event_loop.h"
+#include "executors/executor.h"
+#include "executors/outcome_queue.h"
+#include "executors/process_pool/command_runner.h"
+#include "executors/process_pool/oom_watch.h"
+#include "executors/process_pool/pool_task.h"
+#include "executors/process_pool/process_host.h"
+#include "executors/process_pool/process_pool_options.h"
+#include "executors/process_pool/service_time.h"
+
+namespace remuda {
+
+// The process pool's own thread: shares the slots among commands and workers,
+// and turns what becomes of the processes into outcomes.
+//
+// Thread: confined to the loop's, except capacity().
+// Lifetime: borrows the loop and the queue. Destruction kills everything and
+// reports nothing.
+class ProcessPool {
+ public:
+  ProcessPool(EventLoop& loop, const ProcessPoolOptions& options,
+              std::unique_ptr<Spawner> spawner, OutcomeQueue& outcomes);
+
+  void Start(std::vector<Attempt> batch);
+  void Cancel(AttemptId id, CancelMode mode);
+  void Drain(MonotonicTime deadline);
+
+  // How many attempts may be held at once: the slots and, while tasks are
+  // short, as many as hide the way to and from the agent's loop. Any thread.
+  size_t capacity() const { return capacity_.load(std::memory_order_relaxed); }
+
+  // The most that capacity() ever is.
+  static size_t CapacityMax(const ProcessPoolOptions& options);
+
+ private:
+  void Stop(PoolTask& task, PoolTask::Stop why, bool force);
+  void Pump();
+  void TurnEnd();
+  void End(PoolTask& task, Outcome outcome);
+
+  EventLoop& loop_;
+  const ProcessPoolOptions options_;
+  OutcomeQueue& outcomes_;
+  std::atomic<size_t> capacity_;
+  ServiceTime service_time_;
+  OomWatch oom_;
+  ProcessHost host_;
+  absl::flat_hash_map<AttemptId, std::unique_ptr<PoolTask>> tasks_;
+  std::deque<PoolTask*> waiting_commands_;
+  size_t commands_running_ = 0;
+  CommandRunner commands_;
+  std::vector<Outcome> ended_;
+  bool work_changed_ = false;
+};
+
+}  // namespace remuda

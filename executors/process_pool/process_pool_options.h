@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace remuda {
+
+// A program that hosts handlers, and the job types that it runs.
+struct WorkerCommand {
+  std::vector<std::string> argv;
+  std::vector<std::string> job_types;
+  // Job type parameter that names another program for argv[0]; may be empty.
+  std::string program_parameter;
+  // For people: "the Python worker".
+  std::string name;
+};
+
+struct ProcessPoolOptions {
+  size_t slots = 1;  // attempts that run at the same time
+
+  // Starts as `program spawner FD`, again should it ever die.
+  std::string spawner_program = "/proc/self/exe";
+
+  // Folders of this agent alone; made if missing. Working folders of attempts
+  // are removed with the attempt, logs by whoever takes the outcome.
+  std::string work_folder;
+  std::string log_folder;
+
+  bool runs_commands = true;
+  std::vector<WorkerCommand> workers;
+
+  // A worker is replaced after so many tasks, so long, or at this size.
+  uint64_t worker_tasks_max = 10'000'000;
+  Duration worker_age_max = std::chrono::hours(1);
+  uint64_t worker_memory_bytes_max = uint64_t{2} << 30;
+
+  // How long a worker may take to say hello, or to end when told to.
+  Duration worker_start_max = std::chrono::seconds(60);
+  Duration worker_end_max = std::chrono::seconds(10);
+};
+
+}  // namespace remuda

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+#include "base/clock.h"
+
+namespace remuda {
+
+// How long tasks took lately, and how many may therefore wait behind a slot:
+// enough to hide the way there and back, and so few that waiting costs none of
+// them much. A long task never waits behind another.
+//
+// Thread: confined to its owner.
+class ServiceTime {
+ public:
+  // The longest that a task waits in a worker or beside it, by expectation.
+  static constexpr Duration kWaitMax = std::chrono::milliseconds(5);
+  static constexpr size_t kWaitingMax = 1024;
+
+  void Add(Duration taken) {
+    taken = std::max(taken, Duration(1));
+    mean_ = known_ ? mean_ + (taken - mean_) / 16 : taken;
+    known_ = true;
+  }
+
+  bool known() const { return known_; }
+  Duration mean() const { return mean_; }
+
+  // How many tasks may wait behind one that runs; none before the first ended.
+  size_t Waiting() const {
+    if (!known_ || mean_ > kWaitMax) return 0;
+    const auto count = kWaitMax / std::max(mean_, Duration(1));
+    return std::min(kWaitingMax, static_cast<size_t>(count));
+  }
+
+ private:
+  Duration mean_ = Duration::zero();
+  bool known_ = false;
+};
+
+}  // namespace remuda
