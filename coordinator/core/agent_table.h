@@ -1,0 +1,106 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "base/clock.h"
+#include "coordinator/core/event.h"
+#include "coordinator/core/output.h"
+#include "coordinator/core/ready_queue.h"
+#include "jobs/ids.h"
+#include "jobs/states.h"
+#include "wire/messages.h"
+
+namespace remuda {
+
+// One registration of an agent over one connection, in this term.
+struct Session {
+  SessionId id;
+  Peer peer;
+  std::vector<std::string> job_types;  // sorted
+  bool draining = false;
+  uint64_t heartbeat = 0;  // sequence of the newest one
+  // The last Grant sent, and the last one that had been sent when the
+  // heartbeat before came: that one must be known by now.
+  uint64_t grant_sent = 0;
+  uint64_t grant_due = 0;
+  int grants_missed = 0;  // heartbeats in a row that did not know it
+  // Results: the next sequence to take. Unset until the first one if the
+  // agent did not say.
+  std::optional<uint64_t> results_next;
+  bool ack_due = false;
+};
+
+// What the core knows of one agent. What is registered and granted is state;
+// session and lease exist live only.
+struct AgentEntry {
+  AgentRegistered registered;
+  std::set<GrantId> grants;
+  std::array<uint64_t, kExecutorKinds> outstanding{};  // running tasks
+
+  // Without one, the agent has not come back since the coordinator's start,
+  // or lost its connection: it counts as suspect.
+  std::optional<Session> session;
+  bool suspect = false;
+  MonotonicTime heard{};
+  uint64_t hello_number = 0;
+  std::array<uint64_t, kExecutorKinds> credit{};
+  // Per executor, the classes of the ready queue that it can run, and whether
+  // it stands there as free.
+  std::array<std::vector<ClassId>, kExecutorKinds> classes;
+  std::array<bool, kExecutorKinds> is_free{};
+
+  bool takes_work() const {
+    return session.has_value() && !suspect && !session->draining;
+  }
+  uint64_t free_credit(ExecutorKind executor) const;
+  AgentState state() const;
+};
+
+// The agents that have registered and not left, found by id, instance and
+// connection, and the times at which their silence matters. Does not decide
+// what follows from silence.
+//
+// Thread: confined to its owner.
+// Lifetime: pointers hold until Remove().
+class AgentTable {
+ public:
+  static constexpr size_t kAgentsMax = 10'000;
+
+  AgentEntry& Register(const AgentRegistered& registered);
+  void Remove(AgentId agent);
+
+  AgentEntry* Find(AgentId agent);
+  AgentEntry* FindInstance(const std::string& instance);
+  AgentEntry* FindPeer(Peer peer);
+
+  // Ends a session it may have had before; the peer's, too.
+  void OpenSession(AgentEntry& agent, Session session);
+  void CloseSession(AgentEntry& agent);
+
+  // One wake-up an agent, at the latest one set.
+  void WakeAt(AgentId agent, MonotonicTime at);
+  std::optional<MonotonicTime> next_wake() const;
+  // The agents whose time has come, each with its wake-up removed.
+  std::vector<AgentId> TakeWoken(MonotonicTime now);
+
+  std::map<AgentId, AgentEntry>& all() { return agents_; }
+  const std::map<AgentId, AgentEntry>& all() const { return agents_; }
+  size_t size() const { return agents_.size(); }
+
+ private:
+  std::map<AgentId, AgentEntry> agents_;
+  absl::flat_hash_map<std::string, AgentId> by_instance_;
+  absl::flat_hash_map<Peer, AgentId> by_peer_;
+  std::set<std::pair<MonotonicTime, AgentId>> wakes_;
+  absl::flat_hash_map<AgentId, MonotonicTime> wake_of_;
+};
+
+}  // namespace remuda

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "coordinator/core/event.h"
+#include "coordinator/core/output.h"
+#include "jobs/ids.h"
+#include "jobs/job.h"
+#include "jobs/states.h"
+#include "wire/client_messages.h"
+
+namespace remuda {
+
+struct CoreOptions {
+  Duration heartbeat_interval = std::chrono::seconds(2);
+  Duration suspect_after = std::chrono::seconds(6);
+  Duration lease = std::chrono::seconds(30);
+  double clock_drift = 0.01;
+  uint32_t infrastructure_losses_max = 5;  // then the task is lost
+  uint64_t grant_tasks_max = 16 * kTasksPerChunk;  // in one message
+  uint64_t jobs_live_max = 100'000;
+};
+
+// One time, both clocks, so that decisions never ask for it.
+struct Now {
+  MonotonicTime monotonic{};
+  WallTime wall{};
+};
+
+// One job of a submission, checked by the server: its type is known, its
+// executor chosen, its items counted and digested.
+struct JobToAccept {
+  // Both shared with the JobAccepted event.
+  std::shared_ptr<const Job> job;
+  std::shared_ptr<const std::string> job_json;
+  std::string digest;
+  uint64_t tasks = 0;
+  uint64_t item_bytes_max = 0;  // the longest item of a list; else 0
+  ExecutorKind executor = ExecutorKind::kProcessPool;
+  std::string executor_reason;
+};
+
+// A submission that the store knows by its key, all its jobs by document.
+struct StoredSubmission {
+  std::vector<std::string> digests;
+  std::vector<JobSummary> jobs;
+};
+
+// Who sent an agent's message: the connection, and what the frame's header
+// said of the session it belongs to. A Hello belongs to none.
+struct AgentSender {
+  Peer peer;
+  Term term;
+  SessionId session;
+};
+
+// What the store held at the last commit; see Core::Restore.
+struct StoredJob {
+  JobAccepted accepted;
+  JobSummary summary;
+  bool cancel_requested = false;
+};
+struct StoredChunk {
+  JobId job;
+  uint64_t chunk = 0;
+  uint64_t version = 0;
+  std::string state;
+};
+struct StoredState {
+  Term term;  // of the coordinator that wrote it
+  std::vector<StoredJob> jobs;        // not terminal
+  std::vector<StoredChunk> chunks;    // of those jobs
+  std::vector<TasksGranted> grants;   // not done, in the order granted
+  std::vector<AgentRegistered> agents;  // that have not left
+  GrantId last_grant;
+  AgentId last_agent;
+  JobId last_job;
+};
+
+}  // namespace remuda

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "coordinator/core/event.h"
+#include "coordinator/core/job_tasks.h"
+#include "coordinator/core/ready_queue.h"
+#include "jobs/ids.h"
+#include "jobs/states.h"
+#include "wire/client_messages.h"
+
+namespace remuda {
+
+// All that the core knows of one job that is not terminal. Plain: its changes
+// are made by CoreState::Apply.
+struct LiveJob {
+  JobAccepted accepted;
+  ClassId job_class;
+  JobState state = JobState::kQueued;
+  JobTasks tasks{0};
+  uint64_t attempts = 0;
+  uint64_t losses = 0;
+  std::optional<WallTime> started_at;
+  std::string reason;
+  std::map<AgentId, uint64_t> holders;  // agent -> running tasks
+
+  // Live only, no part of the state.
+  // The sessions that know the job's definition.
+  absl::flat_hash_map<AgentId, SessionId> defined;
+  bool changed = false;
+  bool is_ready = false;  // stands in the ready queue
+
+  bool cancelling() const { return state == JobState::kCancelling; }
+
+  // How many may be granted now, its concurrency considered.
+  uint64_t grantable() const;
+};
+
+JobSummary SummaryOf(const LiveJob& job);
+
+// The state in which a job ends all of whose tasks have ended, and why.
+struct JobEnd {
+  JobState state = JobState::kSucceeded;
+  std::string reason;
+};
+JobEnd EndOfJob(const LiveJob& job);
+
+}  // namespace remuda

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "jobs/ids.h"
+#include "jobs/states.h"
+
+namespace remuda {
+
+// A job type on an executor, numbered from 0 in order of first use. Jobs of
+// one class can run on the same agents.
+struct ClassId {
+  uint32_t value = 0;
+
+  friend auto operator<=>(const ClassId&, const ClassId&) = default;
+};
+
+// Where jobs that have something to grant meet agents that have room: per
+// class, jobs by priority and order of acceptance, and agents with free
+// credit. Finding the next pair looks at each class once, never at each job
+// or agent. Does not decide how much an agent gets.
+//
+// Thread: confined to its owner.
+class ReadyQueue {
+ public:
+  // The number of a class; `is_new` if it is seen for the first time.
+  struct Interned {
+    ClassId id;
+    bool is_new = false;
+  };
+  Interned Intern(const std::string& type, ExecutorKind executor);
+
+  size_t class_count() const { return classes_.size(); }
+  const std::string& type(ClassId id) const { return at(id).type; }
+  ExecutorKind executor(ClassId id) const { return at(id).executor; }
+
+  void SetReady(ClassId id, int32_t priority, JobId job, bool ready);
+  void SetFree(ClassId id, AgentId agent, bool is_free);
+
+  // The first job by priority, then by acceptance, of all classes for which
+  // there is a free agent.
+  std::optional<JobId> Best() const;
+
+  size_t free_agents(ClassId id) const { return at(id).free.size(); }
+
+  // The agents in turn, so that all get some. None if none is free.
+  std::optional<AgentId> NextFree(ClassId id);
+
+ private:
+  // Lower is sooner.
+  using Place = std::pair<int64_t, JobId>;
+
+  struct Class {
+    std::string type;
+    ExecutorKind executor = ExecutorKind::kProcessPool;
+    std::set<Place> ready;
+    std::set<AgentId> free;
+    AgentId served;  // the last one given out
+  };
+
+  const Class& at(ClassId id) const { return classes_[id.value]; }
+
+  std::vector<Class> classes_;
+  std::map<std::pair<std::string, ExecutorKind>, ClassId> ids_;
+};
+
+}  // namespace remuda

@@ -1,0 +1,382 @@
+#include "coordinator/core/sessions.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "coordinator/core/results.h"
+#include "coordinator/core/retry_policy.h"
+
+namespace remuda {
+namespace {
+
+using When = CoreState::When;
+
+void CountStale(CoreState& state, AgentMessageKind kind, StaleReason reason) {
+  ++state.counters
+        .stale[static_cast<size_t>(kind)][static_cast<size_t>(reason)];
+}
+
+void Refuse(CoreState& state, const AgentSender& sender, Refusal::Code code,
+            std::string reason) {
+  ++state.counters.sessions_refused;
+  state.SendTo(sender.peer, sender.session,
+               Refusal{.code = code, .reason = std::move(reason)},
+               When::kAtOnce);
+}
+
+// Takes tasks back from an agent that will not report them.
+void Return(CoreState& state, const Now& now, const LiveGrant& grant,
+            const JobTasks::Piece& piece, bool charged,
+            const std::string& reason) {
+  const LiveJob& job = *state.FindJob(grant.job);
+  const TaskState after =
+      AfterReturn({.policy = job.accepted.job->retry,
+                   .losses_max = state.options.infrastructure_losses_max,
+                   .cancelling = job.cancelling()},
+                  piece.tries, charged);
+  state.Emit(TasksReturned{
+      .job = grant.job,
+      .agent = grant.agent,
+      .tasks = {.job = grant.job, .tasks = piece.tasks, .fence = grant.fence},
+      .charged = charged,
+      .state = after,
+      .reason = reason,
+      .at = now.wall});
+}
+
+void GiveUp(CoreState& state, const Now& now, AgentId id, bool charged,
+            const std::string& reason) {
+  const std::set<GrantId> held = state.agents.Find(id)->grants;
+  for (const GrantId grant_id : held) {
+    const LiveGrant grant = state.GrantOf(grant_id);
+    const LiveJob& job = *state.FindJob(grant.job);
+    for (const JobTasks::Piece& piece : job.tasks.RunningUnder(grant)) {
+      Return(state, now, grant, piece, charged, reason);
+    }
+    state.FinishIfDone(now, grant.job);
+  }
+  state.Emit(AgentLeft{.agent = id, .reason = reason, .at = now.wall});
+}
+
+// What an agent that says Hello holds, compared with what it was granted.
+class HeldCheck {
+ public:
+  HeldCheck(CoreState& state, const Now& now, AgentId agent)
+      : state_(state), now_(now), agent_(agent) {}
+
+  // The part of `held` that is not current.
+  std::vector<FencedRange> Fence(const std::vector<FencedRange>& held) {
+    std::vector<FencedRange> fenced;
+    for (const FencedRange& range : held) {
+      IndexRanges stale(range.tasks);
+      if (LiveJob* job = state_.FindJob(range.job); job != nullptr) {
+        for (const JobTasks::Piece& piece :
+             job->tasks.RunningAt(range.tasks, range.fence, agent_).pieces) {
+          kept_[{range.job, range.fence}].Add(piece.tasks);
+          stale.Remove(piece.tasks);
+        }
+      }
+      for (const IndexRange tasks : stale.ranges()) {
+        state_.counters.tasks_fenced += tasks.count;
+        fenced.push_back(
+            {.job = range.job, .tasks = tasks, .fence = range.fence});
+      }
+    }
+    return fenced;
+  }
+
+  // What was granted and not mentioned never arrived.
+  void ReturnTheRest() {
+    const std::set<GrantId> grants = state_.agents.Find(agent_)->grants;
+    for (const GrantId id : grants) {
+      const LiveGrant grant = state_.GrantOf(id);
+      const LiveJob& job = *state_.FindJob(grant.job);
+      const IndexRanges& kept = kept_[{grant.job, grant.fence}];
+      for (const JobTasks::Piece& piece : job.tasks.RunningUnder(grant)) {
+        IndexRanges missing(piece.tasks);
+        for (const IndexRange part : kept.Intersect(piece.tasks)) {
+          missing.Remove(part);
+        }
+        for (const IndexRange tasks : missing.ranges()) {
+          state_.counters.tasks_never_arrived += tasks.count;
+          Return(state_, now_, grant, {.tasks = tasks, .tries = piece.tries},
+                 /*charged=*/false, "never arrived at the agent");
+        }
+      }
+      state_.FinishIfDone(now_, grant.job);
+    }
+  }
+
+ private:
+  CoreState& state_;
+  const Now& now_;
+  const AgentId agent_;
+  std::map<std::pair<JobId, remuda::Fence>, IndexRanges> kept_;
+};
+
+bool IsWellFormed(const Hello& hello) {
+  if (hello.instance.empty() || hello.instance.size() > kNameBytesMax ||
+      hello.name.size() > kNameBytesMax ||
+      hello.version.size() > kNameBytesMax ||
+      hello.executors.size() > kExecutorKinds ||
+      hello.job_types.size() > kJobTypesMax ||
+      hello.labels.size() > kLabelsMax ||
+      hello.held.size() > kHeldRangesMax ||
+      hello.protocol_min > hello.protocol_max) {
+    return false;
+  }
+  for (const auto& [key, value] : hello.labels) {
+    if (key.size() > kNameBytesMax || value.size() > kNameBytesMax) {
+      return false;
+    }
+  }
+  return std::all_of(hello.held.begin(), hello.held.end(),
+                     [](const FencedRange& range) {
+                       return range.tasks.count <=
+                              UINT64_MAX - 1 - range.tasks.first;
+                     });
+}
+
+AgentRegistered Particulars(AgentId id, const Now& now, const Hello& hello) {
+  return {.agent = id,
+          .instance = hello.instance,
+          .name = hello.name,
+          .executors = hello.executors,
+          .labels = hello.labels,
+          .at = now.wall};
+}
+
+bool IsRegisteredAs(const AgentRegistered& registered, const Hello& hello) {
+  const bool same_executors = std::equal(
+      registered.executors.begin(), registered.executors.end(),
+      hello.executors.begin(), hello.executors.end(),
+      [](const ExecutorOffer& a, const ExecutorOffer& b) {
+        return a.kind == b.kind && a.slots == b.slots;
+      });
+  return same_executors && registered.name == hello.name &&
+         registered.labels == hello.labels;
+}
+
+// The agent of a Hello, registered, or none if it has been answered.
+AgentEntry* Register(CoreState& state, const Now& now,
+                     const AgentSender& sender, const Hello& hello) {
+  AgentEntry* agent = state.agents.FindInstance(hello.instance);
+  if (agent == nullptr) {
+    if (state.agents.size() >= AgentTable::kAgentsMax) {
+      Refuse(state, sender, Refusal::Code::kBusy, "too many agents");
+      return nullptr;
+    }
+    ++state.counters.sessions_opened;
+    const AgentId id{state.last_agent.value + 1};
+    state.Emit(Particulars(id, now, hello));
+    return state.agents.Find(id);
+  }
+  if (hello.number != 0 && hello.number <= agent->hello_number) {
+    CountStale(state, AgentMessageKind::kHello, StaleReason::kOldSequence);
+    return nullptr;
+  }
+  ++state.counters.sessions_resumed;
+  if (!IsRegisteredAs(agent->registered, hello)) {
+    state.Emit(Particulars(agent->registered.agent, now, hello));
+  }
+  return agent;
+}
+
+void OpenSession(CoreState& state, const Now& now, AgentEntry& agent,
+                 Peer peer, const Hello& hello) {
+  Session session;
+  session.id = SessionId{++state.last_session.value};
+  session.peer = peer;
+  session.job_types = hello.job_types;
+  std::sort(session.job_types.begin(), session.job_types.end());
+  session.draining = hello.draining;
+  if (hello.results_first != 0) session.results_next = hello.results_first;
+  AgentEntry* other = state.agents.FindPeer(peer);
+  state.agents.OpenSession(agent, std::move(session));
+  if (other != nullptr && other != &agent) state.UpdateFree(*other);
+  agent.heard = now.monotonic;
+  agent.suspect = false;
+  agent.hello_number = hello.number;
+  agent.credit = {};
+  state.agents.WakeAt(agent.registered.agent,
+                      now.monotonic + state.options.suspect_after);
+  state.UpdateClasses(agent);
+}
+
+void OnHello(CoreState& state, const Now& now, const AgentSender& sender,
+             const Hello& hello) {
+  if (!IsWellFormed(hello)) {
+    CountStale(state, AgentMessageKind::kHello, StaleReason::kMalformed);
+    Refuse(state, sender, Refusal::Code::kMalformed,
+           "this Hello is over a limit or contradicts itself");
+    return;
+  }
+  if (hello.protocol_max < kProtocolMin || hello.protocol_min > kProtocolMax) {
+    Refuse(state, sender, Refusal::Code::kVersion,
+           "the agent speaks protocols " +
+               std::to_string(hello.protocol_min) + " to " +
+               std::to_string(hello.protocol_max) + ", the coordinator " +
+               std::to_string(kProtocolMin) + " to " +
+               std::to_string(kProtocolMax));
+    return;
+  }
+  AgentEntry* agent = Register(state, now, sender, hello);
+  if (agent == nullptr) return;
+  OpenSession(state, now, *agent, sender.peer, hello);
+  HeldCheck check(state, now, agent->registered.agent);
+  Welcome welcome;
+  welcome.protocol = std::min(hello.protocol_max, kProtocolMax);
+  welcome.term = state.term;
+  welcome.session = agent->session->id;
+  welcome.agent = agent->registered.agent;
+  welcome.lease = state.options.lease;
+  welcome.heartbeat_interval = state.options.heartbeat_interval;
+  welcome.fenced = check.Fence(hello.held);
+  check.ReturnTheRest();
+  state.Send(*agent, std::move(welcome), When::kAfterCommit);
+}
+
+void Renew(CoreState& state, const Now& now, AgentEntry& agent) {
+  agent.heard = std::max(agent.heard, now.monotonic);
+  if (!agent.suspect) return;
+  agent.suspect = false;
+  state.agents.WakeAt(agent.registered.agent,
+                      now.monotonic + state.options.suspect_after);
+}
+
+// True if a grant that the agent must have got by now is unknown to it, seen
+// twice in a row because one may just be under way.
+bool MissesGrant(Session& session, uint64_t last_grant) {
+  const bool misses = last_grant < session.grant_due;
+  session.grants_missed = misses ? session.grants_missed + 1 : 0;
+  session.grant_due = session.grant_sent;
+  return session.grants_missed >= 2;
+}
+
+// Of jobs being cancelled that the agent still runs; repairs a lost push.
+void RepeatStops(CoreState& state, const AgentEntry& agent) {
+  StopTasks stop;
+  for (const JobId id : state.cancelling) {
+    if (!state.FindJob(id)->holders.contains(agent.registered.agent)) continue;
+    stop.items.push_back({.job = id, .whole_job = true, .tasks = {}});
+  }
+  if (stop.items.empty()) return;
+  state.Send(agent, std::move(stop), When::kAfterCommit);
+}
+
+void OnHeartbeat(CoreState& state, const AgentSender& sender,
+                 AgentEntry& agent, const Heartbeat& heartbeat) {
+  Session& session = *agent.session;
+  if (heartbeat.sequence <= session.heartbeat) {
+    CountStale(state, AgentMessageKind::kHeartbeat, StaleReason::kOldSequence);
+    return;
+  }
+  session.heartbeat = heartbeat.sequence;
+  if (MissesGrant(session, heartbeat.last_grant)) {
+    ++state.counters.sessions_reset;
+    state.agents.CloseSession(agent);
+    state.UpdateFree(agent);
+    Refuse(state, sender, Refusal::Code::kUnknownSession,
+           "a grant got lost on its way; say Hello again");
+    return;
+  }
+  session.draining = heartbeat.draining;
+  for (const Credit& credit : heartbeat.credits) {
+    const auto at = static_cast<size_t>(credit.executor);
+    if (at >= agent.credit.size()) continue;
+    agent.credit[at] = std::min(credit.tasks, kCreditMax);
+  }
+  state.UpdateFree(agent);
+  state.Send(agent, HeartbeatAck{.sequence = heartbeat.sequence},
+             When::kAtOnce);
+  RepeatStops(state, agent);
+}
+
+}  // namespace
+
+void DecideAgentMessage(CoreState& state, const Now& now,
+                        const AgentSender& sender, AgentMessage message) {
+  ++state.counters.messages_in[message.index()];
+  const auto kind = static_cast<AgentMessageKind>(message.index());
+  if (kind == AgentMessageKind::kHello) {
+    OnHello(state, now, sender, std::get<Hello>(message));
+    return;
+  }
+  AgentEntry* agent = state.agents.FindPeer(sender.peer);
+  if (agent == nullptr || sender.term != state.term ||
+      sender.session != agent->session->id) {
+    CountStale(state, kind, StaleReason::kNoSession);
+    Refuse(state, sender, Refusal::Code::kUnknownSession,
+           "no such session; say Hello");
+    return;
+  }
+  const bool was_suspect = agent->suspect;
+  Renew(state, now, *agent);
+  if (was_suspect) state.UpdateFree(*agent);
+  switch (kind) {
+    case AgentMessageKind::kHello:
+      return;
+    case AgentMessageKind::kHeartbeat:
+      OnHeartbeat(state, sender, *agent, std::get<Heartbeat>(message));
+      return;
+    case AgentMessageKind::kResults:
+      DecideResults(state, now, *agent,
+                    std::move(std::get<Results>(message)));
+      return;
+    case AgentMessageKind::kLogChunk:
+      DecideLogChunk(state, *agent, std::move(std::get<LogChunk>(message)));
+      return;
+    case AgentMessageKind::kGoodbye:
+      ++state.counters.sessions_closed;
+      GiveUp(state, now, agent->registered.agent, /*charged=*/false,
+             "left: " + std::get<Goodbye>(message).reason);
+      return;
+  }
+}
+
+void DecideUnreachable(CoreState& state, const Now&, Peer peer) {
+  AgentEntry* agent = state.agents.FindPeer(peer);
+  if (agent == nullptr) return;
+  ++state.counters.sessions_unreachable;
+  state.agents.CloseSession(*agent);
+  state.UpdateFree(*agent);
+}
+
+MonotonicTime LeaseEnd(const CoreState& state, MonotonicTime heard) {
+  const auto lease = static_cast<double>(state.options.lease.count());
+  return heard + Duration(static_cast<Duration::rep>(
+                     lease * (1.0 + state.options.clock_drift)));
+}
+
+void DecideSilence(CoreState& state, const Now& now) {
+  const std::optional<MonotonicTime> wake = state.agents.next_wake();
+  if (!wake.has_value() || *wake > now.monotonic) return;
+  // Woken so late, it was the coordinator that was away: what the agents said
+  // meanwhile may not have been read yet.
+  if (now.monotonic - *wake > state.options.suspect_after) {
+    state.lease_grace_until = now.monotonic + state.options.suspect_after;
+  }
+  for (const AgentId id : state.agents.TakeWoken(now.monotonic)) {
+    AgentEntry& agent = *state.agents.Find(id);
+    const MonotonicTime suspect_at =
+        agent.heard + state.options.suspect_after;
+    const MonotonicTime lost_at =
+        std::max(LeaseEnd(state, agent.heard), state.lease_grace_until);
+    if (now.monotonic >= lost_at) {
+      ++state.counters.leases_expired;
+      GiveUp(state, now, id, /*charged=*/true, "lost: silent for its lease");
+    } else if (now.monotonic >= suspect_at) {
+      agent.suspect = true;
+      state.UpdateFree(agent);
+      state.agents.WakeAt(id, lost_at);
+    } else {
+      state.agents.WakeAt(id, suspect_at);
+    }
+  }
+}
+
+}  // namespace remuda
