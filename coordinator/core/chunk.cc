@@ -113,8 +113,8 @@ uint64_t ChunkState::EndOfState(uint64_t offset, uint64_t end) const {
     const uint64_t other =
         ((*words_)[offset / kTasksPerWord] ^ like) >> (shift * 4);
     if (other != 0) {
-      return std::min(end, offset + static_cast<uint64_t>(
-                                        std::countr_zero(other) / 4));
+      return std::min(
+          end, offset + static_cast<uint64_t>(std::countr_zero(other) / 4));
     }
     offset += kTasksPerWord - shift;
   }
@@ -191,7 +191,8 @@ void ChunkState::SetTries(uint64_t first, uint64_t count,
                       .tries = value});
   };
   // The neighbour that ends where the range begins may merge with it.
-  if (from > 0 && unusual_[from - 1].first + unusual_[from - 1].count == first) {
+  if (from > 0 &&
+      unusual_[from - 1].first + unusual_[from - 1].count == first) {
     --from;
     append(unusual_[from].first, first, unusual_[from].tries);
   }
@@ -208,8 +209,7 @@ void ChunkState::SetTries(uint64_t first, uint64_t count,
   const auto at = unusual_.begin() + static_cast<std::ptrdiff_t>(from);
   const auto last = unusual_.begin() + static_cast<std::ptrdiff_t>(to);
   const size_t reused = std::min(pieces.size(), to - from);
-  const auto middle =
-      pieces.begin() + static_cast<std::ptrdiff_t>(reused);
+  const auto middle = pieces.begin() + static_cast<std::ptrdiff_t>(reused);
   const auto next = std::copy(pieces.begin(), middle, at);
   if (middle == pieces.end()) {
     unusual_.erase(next, last);

@@ -32,8 +32,7 @@ void Core::OnSubmit(const Now& now, Peer client, uint64_t request,
 }
 
 void Core::OnCancel(const Now& now, Peer client, uint64_t request,
-                    const CancelJob& cancel,
-                    std::optional<JobSummary> stored) {
+                    const CancelJob& cancel, std::optional<JobSummary> stored) {
   DecideCancel(*state_, now, client, request, cancel, stored);
 }
 

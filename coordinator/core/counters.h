@@ -14,12 +14,12 @@ inline constexpr int kEndings = 7;
 
 // Why a message or a part of one changed nothing.
 enum class StaleReason : uint8_t {
-  kNoSession,     // the peer has not said Hello, or not in this session
-  kOldSequence,   // seen before
-  kGap,           // one before it is missing
-  kJobGone,       // finished, or never was
-  kNotRunning,    // that attempt is not current
-  kOtherHolder,   // current, but granted to another agent
+  kNoSession,    // the peer has not said Hello, or not in this session
+  kOldSequence,  // seen before
+  kGap,          // one before it is missing
+  kJobGone,      // finished, or never was
+  kNotRunning,   // that attempt is not current
+  kOtherHolder,  // current, but granted to another agent
   kMalformed,
 };
 inline constexpr int kStaleReasons = 7;
@@ -82,14 +82,14 @@ struct CoreCounters {
   uint64_t sessions_opened = 0;   // by a new agent
   uint64_t sessions_resumed = 0;  // by an agent already known
   uint64_t sessions_refused = 0;
-  uint64_t sessions_reset = 0;    // a grant got lost on its way
-  uint64_t sessions_closed = 0;   // by a Goodbye
+  uint64_t sessions_reset = 0;   // a grant got lost on its way
+  uint64_t sessions_closed = 0;  // by a Goodbye
   uint64_t sessions_unreachable = 0;
   uint64_t leases_expired = 0;
 
   uint64_t grants = 0;  // ranges
   uint64_t tasks_granted = 0;
-  uint64_t tasks_fenced = 0;       // told to stop in a Welcome
+  uint64_t tasks_fenced = 0;  // told to stop in a Welcome
   uint64_t tasks_never_arrived = 0;
 
   std::array<std::array<uint64_t, kStaleReasons>, kAgentMessageKinds> stale{};
@@ -100,8 +100,8 @@ struct CoreCounters {
   std::vector<ClassCounters> classes;
 
   // Gauges.
-  std::array<uint64_t, 4> agents{};                  // by AgentState
-  std::array<uint64_t, kExecutorKinds> credit{};     // announced
+  std::array<uint64_t, 4> agents{};               // by AgentState
+  std::array<uint64_t, kExecutorKinds> credit{};  // announced
   std::array<uint64_t, kExecutorKinds> outstanding{};
   uint64_t jobs_live = 0;
   uint64_t grants_live = 0;

@@ -79,9 +79,8 @@ class Dispatcher {
     for (const JobTasks::ReadyRange& range :
          job.tasks.NextReady(count, ranges)) {
       // Credit that is left over would only fetch the rest at once.
-      const IndexRange tasks = count == credit
-                                   ? range.tasks
-                                   : Align(range, job.accepted.tasks);
+      const IndexRange tasks =
+          count == credit ? range.tasks : Align(range, job.accepted.tasks);
       const GrantId grant{state_.last_grant.value + 1};
       state_.Emit(TasksGranted{.grant = grant,
                                .job = job.accepted.id,
@@ -118,9 +117,9 @@ class Dispatcher {
     const auto known = job.defined.find(agent.registered.agent);
     const bool is_defined =
         known != job.defined.end() && known->second == agent.session->id;
-    const uint64_t definition =
-        is_defined || !job.accepted.job_json ? 0
-                                             : job.accepted.job_json->size();
+    const uint64_t definition = is_defined || !job.accepted.job_json
+                                    ? 0
+                                    : job.accepted.job_json->size();
     if (message.tasks >= state_.options.grant_tasks_max ||
         message.grant.ranges.size() >= kGrantRangesMax ||
         message.bytes + definition + job.accepted.item_bytes_max >
@@ -146,8 +145,7 @@ class Dispatcher {
     }
     AgentEntry& agent = *state_.agents.Find(id);
     message.grant.sequence = ++agent.session->grant_sent;
-    state_.Send(agent, std::move(message.grant),
-                CoreState::When::kAfterCommit);
+    state_.Send(agent, std::move(message.grant), CoreState::When::kAfterCommit);
     message = Message{};
   }
 

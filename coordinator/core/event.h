@@ -90,7 +90,7 @@ struct TasksReturned {
   JobId job;
   AgentId agent;
   FencedRange tasks;
-  bool charged = false;  // counts as an infrastructure loss
+  bool charged = false;                   // counts as an infrastructure loss
   TaskState state = TaskState::kPending;  // kLost when quarantined
   std::string reason;
   WallTime at{};
@@ -109,9 +109,8 @@ struct JobFinished {
   WallTime at{};
 };
 
-using Event =
-    std::variant<TermStarted, AgentRegistered, AgentLeft, JobAccepted,
-                 TasksGranted, AttemptsEnded, TasksReturned,
-                 JobCancelRequested, JobFinished>;
+using Event = std::variant<TermStarted, AgentRegistered, AgentLeft, JobAccepted,
+                           TasksGranted, AttemptsEnded, TasksReturned,
+                           JobCancelRequested, JobFinished>;
 
 }  // namespace remuda

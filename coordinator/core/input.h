@@ -20,7 +20,7 @@ struct CoreOptions {
   Duration suspect_after = std::chrono::seconds(6);
   Duration lease = std::chrono::seconds(30);
   double clock_drift = 0.01;
-  uint32_t infrastructure_losses_max = 5;  // then the task is lost
+  uint32_t infrastructure_losses_max = 5;          // then the task is lost
   uint64_t grant_tasks_max = 16 * kTasksPerChunk;  // in one message
   uint64_t jobs_live_max = 100'000;
 };
@@ -71,10 +71,10 @@ struct StoredChunk {
   std::string state;
 };
 struct StoredState {
-  Term term;  // of the coordinator that wrote it
-  std::vector<StoredJob> jobs;        // not terminal
-  std::vector<StoredChunk> chunks;    // of those jobs
-  std::vector<TasksGranted> grants;   // not done, in the order granted
+  Term term;                            // of the coordinator that wrote it
+  std::vector<StoredJob> jobs;          // not terminal
+  std::vector<StoredChunk> chunks;      // of those jobs
+  std::vector<TasksGranted> grants;     // not done, in the order granted
   std::vector<AgentRegistered> agents;  // that have not left
   GrantId last_grant;
   AgentId last_agent;

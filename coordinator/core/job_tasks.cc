@@ -73,8 +73,8 @@ std::array<uint64_t, kTaskStates> JobTasks::counts() const {
   return counts;
 }
 
-std::vector<JobTasks::ReadyRange> JobTasks::NextReady(
-    uint64_t count_max, size_t ranges_max) const {
+std::vector<JobTasks::ReadyRange> JobTasks::NextReady(uint64_t count_max,
+                                                      size_t ranges_max) const {
   std::vector<ReadyRange> ranges;
   if (cancelled_) return ranges;
   uint64_t left = count_max;
@@ -117,19 +117,18 @@ JobTasks::Running JobTasks::RunningAt(IndexRange tasks, Fence fence,
     const LiveGrant& grant = at->second;
     const uint64_t first = std::max(grant.tasks.first, tasks.first);
     const uint64_t until = std::min(EndOf(grant.tasks), end);
-    ForEachRun(
-        {.first = first, .count = until - first},
-        [&](uint64_t from, const ChunkState::Run& run) {
-          if (run.state != TaskState::kPending) return;
-          if (run.tries.fence + 1 != fence.value) return;
-          if (grant.agent != agent) {
-            running.other_holder += run.count;
-            return;
-          }
-          AppendPiece(running.pieces, {.first = from, .count = run.count},
-                      run.tries);
-          running.tasks += run.count;
-        });
+    ForEachRun({.first = first, .count = until - first},
+               [&](uint64_t from, const ChunkState::Run& run) {
+                 if (run.state != TaskState::kPending) return;
+                 if (run.tries.fence + 1 != fence.value) return;
+                 if (grant.agent != agent) {
+                   running.other_holder += run.count;
+                   return;
+                 }
+                 AppendPiece(running.pieces,
+                             {.first = from, .count = run.count}, run.tries);
+                 running.tasks += run.count;
+               });
   }
   return running;
 }
@@ -142,10 +141,9 @@ std::vector<JobTasks::Piece> JobTasks::RunningUnder(
 TaskTries JobTasks::tries(TaskIndex task) const {
   CHECK(task < total_);
   TaskTries tries;
-  ForEachRun({.first = task, .count = 1},
-             [&tries](uint64_t, const ChunkState::Run& run) {
-               tries = run.tries;
-             });
+  ForEachRun(
+      {.first = task, .count = 1},
+      [&tries](uint64_t, const ChunkState::Run& run) { tries = run.tries; });
   return tries;
 }
 
@@ -170,8 +168,7 @@ std::vector<LiveGrant> JobTasks::End(IndexRange tasks, const Change& change) {
   CHECK(EndOf(tasks) <= total_);
   const uint64_t end = EndOf(tasks);
   for (uint64_t at = tasks.first; at < end;) {
-    const uint64_t until =
-        std::min(end, (ChunkOf(at) + 1) * kTasksPerChunk);
+    const uint64_t until = std::min(end, (ChunkOf(at) + 1) * kTasksPerChunk);
     Settle({.first = at, .count = until - at}, change);
     at = until;
   }
@@ -321,8 +318,7 @@ absl::Status JobTasks::Recover(bool cancelled) {
     running_ += grant.running;
   }
   const IndexRange touched = {
-      .first = 0,
-      .count = std::min(total_, chunks_.size() * kTasksPerChunk)};
+      .first = 0, .count = std::min(total_, chunks_.size() * kTasksPerChunk)};
   ForEachRun(touched, [this](uint64_t first, const ChunkState::Run& run) {
     if (run.state == TaskState::kPending && run.tries.fence == 0) return;
     cursor_ = std::max(cursor_, first + run.count);

@@ -45,7 +45,7 @@ class JobTasks {
   };
   struct Running {
     std::vector<Piece> pieces;
-    uint64_t tasks = 0;        // in all pieces
+    uint64_t tasks = 0;         // in all pieces
     uint64_t other_holder = 0;  // current, but not this agent's
   };
   struct ReadyRange {
@@ -112,9 +112,7 @@ class JobTasks {
   // Those that wait with a not_before, all delayed until MakeDue().
   std::vector<Piece> Delayed() const;
 
-  std::map<std::pair<Fence, TaskIndex>, LiveGrant>& grants() {
-    return grants_;
-  }
+  std::map<std::pair<Fence, TaskIndex>, LiveGrant>& grants() { return grants_; }
 
   // Appends what two jobs that decide alike have alike.
   void AppendDigest(std::string& text) const;

@@ -15,8 +15,7 @@ ReadyQueue::Interned ReadyQueue::Intern(const std::string& type,
   return {.id = at->second, .is_new = is_new};
 }
 
-void ReadyQueue::SetReady(ClassId id, int32_t priority, JobId job,
-                          bool ready) {
+void ReadyQueue::SetReady(ClassId id, int32_t priority, JobId job, bool ready) {
   const Place place = {-static_cast<int64_t>(priority), job};
   if (ready) {
     classes_[id.value].ready.insert(place);

@@ -13,9 +13,7 @@ std::string Named(JobId job) {
   return "job " + std::to_string(job.value) + ": ";
 }
 
-absl::Status Lost(const std::string& what) {
-  return absl::DataLossError(what);
-}
+absl::Status Lost(const std::string& what) { return absl::DataLossError(what); }
 
 absl::Status AddJobs(CoreState& state, const StoredState& stored) {
   for (const StoredJob& job : stored.jobs) {
@@ -94,8 +92,7 @@ absl::Status Recover(CoreState& state, const Now& now,
     LiveJob& job = *state.FindJob(entry.accepted.id);
     const absl::Status recovered = job.tasks.Recover(job.cancelling());
     if (!recovered.ok()) {
-      return Lost(Named(entry.accepted.id) +
-                  std::string(recovered.message()));
+      return Lost(Named(entry.accepted.id) + std::string(recovered.message()));
     }
     for (auto& [place, grant] : job.tasks.grants()) {
       state.AddGrant(job, grant);
@@ -128,8 +125,7 @@ absl::Status RestoreState(CoreState& state, const Now& now,
   state.last_job = std::max(state.last_job, stored.last_job);
   state.last_agent = std::max(state.last_agent, stored.last_agent);
   state.last_grant = std::max(state.last_grant, stored.last_grant);
-  state.Emit(
-      TermStarted{.term = Term{stored.term.value + 1}, .at = now.wall});
+  state.Emit(TermStarted{.term = Term{stored.term.value + 1}, .at = now.wall});
   return absl::OkStatus();
 }
 

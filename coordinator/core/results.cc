@@ -94,9 +94,8 @@ void AppendRuns(const CoreState& state, const Now& now, const LiveJob& job,
   for (uint64_t at = piece.tasks.first; at < end;) {
     const uint64_t group = at / kJitterGroup;
     const uint64_t until = std::min(end, (group + 1) * kJitterGroup);
-    const Duration delay =
-        BackOff(policy, next.failures,
-                JitterSeed(job.accepted.id, group, ended.fence));
+    const Duration delay = BackOff(
+        policy, next.failures, JitterSeed(job.accepted.id, group, ended.fence));
     run.ended.tasks = {.first = at, .count = until - at};
     run.not_before = now.wall + delay;
     runs.push_back(run);

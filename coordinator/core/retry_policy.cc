@@ -60,8 +60,7 @@ NextState AfterTry(const RetryRules& rules, const TaskTries& before,
       break;
   }
   const uint32_t failures = before.attempts - before.losses + 1;
-  if (IsRetried(rules.policy, ended) &&
-      failures < rules.policy.attempts_max) {
+  if (IsRetried(rules.policy, ended) && failures < rules.policy.attempts_max) {
     if (rules.cancelling) {
       return {.state = TaskState::kCancelled, .failures = 0};
     }
@@ -81,8 +80,7 @@ TaskState AfterReturn(const RetryRules& rules, const TaskTries& before,
   return TaskState::kPending;
 }
 
-Duration BackOff(const RetryPolicy& policy, uint32_t failures,
-                 uint64_t seed) {
+Duration BackOff(const RetryPolicy& policy, uint32_t failures, uint64_t seed) {
   const auto initial = static_cast<double>(policy.initial.count());
   const auto max = static_cast<double>(policy.max.count());
   double delay = initial * std::pow(policy.factor, failures - 1.0);

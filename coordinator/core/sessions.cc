@@ -124,8 +124,7 @@ bool IsWellFormed(const Hello& hello) {
       hello.version.size() > kNameBytesMax ||
       hello.executors.size() > kExecutorKinds ||
       hello.job_types.size() > kJobTypesMax ||
-      hello.labels.size() > kLabelsMax ||
-      hello.held.size() > kHeldRangesMax ||
+      hello.labels.size() > kLabelsMax || hello.held.size() > kHeldRangesMax ||
       hello.protocol_min > hello.protocol_max) {
     return false;
   }
@@ -134,11 +133,10 @@ bool IsWellFormed(const Hello& hello) {
       return false;
     }
   }
-  return std::all_of(hello.held.begin(), hello.held.end(),
-                     [](const FencedRange& range) {
-                       return range.tasks.count <=
-                              UINT64_MAX - 1 - range.tasks.first;
-                     });
+  return std::all_of(
+      hello.held.begin(), hello.held.end(), [](const FencedRange& range) {
+        return range.tasks.count <= UINT64_MAX - 1 - range.tasks.first;
+      });
 }
 
 AgentRegistered Particulars(AgentId id, const Now& now, const Hello& hello) {
@@ -151,12 +149,12 @@ AgentRegistered Particulars(AgentId id, const Now& now, const Hello& hello) {
 }
 
 bool IsRegisteredAs(const AgentRegistered& registered, const Hello& hello) {
-  const bool same_executors = std::equal(
-      registered.executors.begin(), registered.executors.end(),
-      hello.executors.begin(), hello.executors.end(),
-      [](const ExecutorOffer& a, const ExecutorOffer& b) {
-        return a.kind == b.kind && a.slots == b.slots;
-      });
+  const bool same_executors =
+      std::equal(registered.executors.begin(), registered.executors.end(),
+                 hello.executors.begin(), hello.executors.end(),
+                 [](const ExecutorOffer& a, const ExecutorOffer& b) {
+                   return a.kind == b.kind && a.slots == b.slots;
+                 });
   return same_executors && registered.name == hello.name &&
          registered.labels == hello.labels;
 }
@@ -186,8 +184,8 @@ AgentEntry* Register(CoreState& state, const Now& now,
   return agent;
 }
 
-void OpenSession(CoreState& state, const Now& now, AgentEntry& agent,
-                 Peer peer, const Hello& hello) {
+void OpenSession(CoreState& state, const Now& now, AgentEntry& agent, Peer peer,
+                 const Hello& hello) {
   Session session;
   session.id = SessionId{++state.last_session.value};
   session.peer = peer;
@@ -217,10 +215,9 @@ void OnHello(CoreState& state, const Now& now, const AgentSender& sender,
   }
   if (hello.protocol_max < kProtocolMin || hello.protocol_min > kProtocolMax) {
     Refuse(state, sender, Refusal::Code::kVersion,
-           "the agent speaks protocols " +
-               std::to_string(hello.protocol_min) + " to " +
-               std::to_string(hello.protocol_max) + ", the coordinator " +
-               std::to_string(kProtocolMin) + " to " +
+           "the agent speaks protocols " + std::to_string(hello.protocol_min) +
+               " to " + std::to_string(hello.protocol_max) +
+               ", the coordinator " + std::to_string(kProtocolMin) + " to " +
                std::to_string(kProtocolMax));
     return;
   }
@@ -268,8 +265,8 @@ void RepeatStops(CoreState& state, const AgentEntry& agent) {
   state.Send(agent, std::move(stop), When::kAfterCommit);
 }
 
-void OnHeartbeat(CoreState& state, const AgentSender& sender,
-                 AgentEntry& agent, const Heartbeat& heartbeat) {
+void OnHeartbeat(CoreState& state, const AgentSender& sender, AgentEntry& agent,
+                 const Heartbeat& heartbeat) {
   Session& session = *agent.session;
   if (heartbeat.sequence <= session.heartbeat) {
     CountStale(state, AgentMessageKind::kHeartbeat, StaleReason::kOldSequence);
@@ -324,8 +321,7 @@ void DecideAgentMessage(CoreState& state, const Now& now,
       OnHeartbeat(state, sender, *agent, std::get<Heartbeat>(message));
       return;
     case AgentMessageKind::kResults:
-      DecideResults(state, now, *agent,
-                    std::move(std::get<Results>(message)));
+      DecideResults(state, now, *agent, std::move(std::get<Results>(message)));
       return;
     case AgentMessageKind::kLogChunk:
       DecideLogChunk(state, *agent, std::move(std::get<LogChunk>(message)));
@@ -362,8 +358,7 @@ void DecideSilence(CoreState& state, const Now& now) {
   }
   for (const AgentId id : state.agents.TakeWoken(now.monotonic)) {
     AgentEntry& agent = *state.agents.Find(id);
-    const MonotonicTime suspect_at =
-        agent.heard + state.options.suspect_after;
+    const MonotonicTime suspect_at = agent.heard + state.options.suspect_after;
     const MonotonicTime lost_at =
         std::max(LeaseEnd(state, agent.heard), state.lease_grace_until);
     if (now.monotonic >= lost_at) {

@@ -26,8 +26,7 @@ uint64_t WaitingOf(const LiveJob& job) {
 
 }  // namespace
 
-CoreState::CoreState(const CoreOptions& core_options)
-    : options(core_options) {}
+CoreState::CoreState(const CoreOptions& core_options) : options(core_options) {}
 
 void CoreState::Apply(const Event& event) {
   std::visit([this](const auto& happened) { On(happened); }, event);
@@ -42,10 +41,8 @@ void CoreState::FinishIfDone(const Now& now, JobId id) {
   const LiveJob* job = FindJob(id);
   if (job == nullptr || !job->tasks.all_ended()) return;
   const JobEnd end = EndOfJob(*job);
-  Emit(JobFinished{.job = id,
-                   .state = end.state,
-                   .reason = end.reason,
-                   .at = now.wall});
+  Emit(JobFinished{
+      .job = id, .state = end.state, .reason = end.reason, .at = now.wall});
 }
 
 LiveJob* CoreState::FindJob(JobId job) {
@@ -152,8 +149,7 @@ void CoreState::EndTasks(LiveJob& job, AgentEntry& agent, IndexRange tasks,
     agent.grants.erase(done.id);
     output_.grants_done.push_back(done.id);
   }
-  agent.outstanding[static_cast<size_t>(job.accepted.executor)] -=
-      tasks.count;
+  agent.outstanding[static_cast<size_t>(job.accepted.executor)] -= tasks.count;
   const auto holder = job.holders.find(agent.registered.agent);
   CHECK(holder != job.holders.end() && holder->second >= tasks.count);
   holder->second -= tasks.count;
@@ -189,8 +185,7 @@ void CoreState::On(const AttemptsEnded& event) {
     if (!run.ended.started) {
       counted.attempts_handed_back += count;
     } else {
-      counted.attempts_finished[static_cast<size_t>(run.ended.ending)] +=
-          count;
+      counted.attempts_finished[static_cast<size_t>(run.ended.ending)] += count;
       if (run.state == TaskState::kPending) {
         (loss ? counted.retries_evicted : counted.retries_failed) += count;
       }
@@ -225,8 +220,7 @@ void CoreState::On(const JobCancelRequested& event) {
   ClassCounters& counted = CountersOf(*job);
   const uint64_t waiting = WaitingOf(*job);
   counted.pending -= waiting;
-  counted.tasks_finished[static_cast<size_t>(TaskState::kCancelled)] +=
-      waiting;
+  counted.tasks_finished[static_cast<size_t>(TaskState::kCancelled)] += waiting;
   job->state = JobState::kCancelling;
   job->reason = event.reason;
   job->tasks.Cancel();
@@ -265,8 +259,7 @@ void CoreState::UpdateReady(LiveJob& job) {
 void CoreState::UpdateFree(AgentEntry& agent) {
   for (int kind = 0; kind < kExecutorKinds; ++kind) {
     const auto at = static_cast<size_t>(kind);
-    const bool is_free =
-        agent.free_credit(static_cast<ExecutorKind>(kind)) > 0;
+    const bool is_free = agent.free_credit(static_cast<ExecutorKind>(kind)) > 0;
     if (is_free == agent.is_free[at]) continue;
     agent.is_free[at] = is_free;
     for (const ClassId id : agent.classes[at]) {
@@ -301,19 +294,19 @@ void CoreState::Send(const AgentEntry& agent, CoordinatorMessage message,
   SendTo(agent.session->peer, agent.session->id, std::move(message), when);
 }
 
-void CoreState::SendTo(Peer peer, SessionId session,
-                       CoordinatorMessage message, When when) {
+void CoreState::SendTo(Peer peer, SessionId session, CoordinatorMessage message,
+                       When when) {
   ++counters.messages_out[message.index()];
   auto& sends = when == When::kAtOnce ? output_.at_once : output_.after_commit;
-  sends.push_back(ToAgent{
-      .peer = peer, .session = session, .message = std::move(message)});
+  sends.push_back(
+      ToAgent{.peer = peer, .session = session, .message = std::move(message)});
 }
 
 void CoreState::Reply(Peer client, uint64_t request, ClientReply reply,
                       When when) {
   auto& sends = when == When::kAtOnce ? output_.at_once : output_.after_commit;
-  sends.push_back(ToClient{
-      .peer = client, .request = request, .reply = std::move(reply)});
+  sends.push_back(
+      ToClient{.peer = client, .request = request, .reply = std::move(reply)});
 }
 
 void CoreState::AckResults(AgentEntry& agent) {

@@ -2,8 +2,8 @@
 
 namespace remuda {
 
-void SubmissionTable::Add(const std::string& key, uint32_t document,
-                          JobId job, const std::string& digest) {
+void SubmissionTable::Add(const std::string& key, uint32_t document, JobId job,
+                          const std::string& digest) {
   Submission& submission = by_key_[key];
   submission.documents[document] = {
       .job = job, .digest = digest, .finished = std::nullopt};

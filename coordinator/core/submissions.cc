@@ -136,8 +136,7 @@ void DecideCancel(CoreState& state, const Now& now, Peer client,
         .job = cancel.job, .reason = cancel.reason, .at = now.wall});
     for (const auto& [holder, running] : job->holders) {
       StopTasks stop;
-      stop.items.push_back(
-          {.job = cancel.job, .whole_job = true, .tasks = {}});
+      stop.items.push_back({.job = cancel.job, .whole_job = true, .tasks = {}});
       state.Send(*state.agents.Find(holder), std::move(stop),
                  When::kAfterCommit);
     }
