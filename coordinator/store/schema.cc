@@ -1,0 +1,150 @@
+#include "coordinator/store/schema.h"
+
+#include <sqlite3.h>
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "base/random.h"
+#include "coordinator/core/chunk.h"
+
+namespace remuda {
+namespace {
+
+// Times are nanoseconds since 1970. States and kinds are the numbers of
+// jobs/states.h and jobs/outcome.h. Chunks count kTasksPerChunk tasks.
+constexpr char kTables[] = R"sql(
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+-- What never changes of a job.
+CREATE TABLE definitions (
+  job INTEGER PRIMARY KEY, key TEXT NOT NULL, document INTEGER NOT NULL,
+  digest TEXT NOT NULL, tasks INTEGER NOT NULL, executor INTEGER NOT NULL,
+  executor_reason TEXT NOT NULL, accepted_at INTEGER NOT NULL,
+  body TEXT NOT NULL);
+
+-- What changes, written at most once a transaction.
+CREATE TABLE jobs (
+  job INTEGER PRIMARY KEY, state INTEGER NOT NULL,
+  cancel_requested INTEGER NOT NULL DEFAULT 0,
+  pending INTEGER, running INTEGER, succeeded INTEGER, failed INTEGER,
+  timed_out INTEGER, cancelled INTEGER, lost INTEGER, skipped INTEGER,
+  attempts INTEGER, infrastructure_losses INTEGER,
+  started_at INTEGER, finished_at INTEGER, reason TEXT NOT NULL);
+CREATE INDEX jobs_live ON jobs (job) WHERE state < 4;
+
+CREATE TABLE submissions (
+  key TEXT PRIMARY KEY, first_job INTEGER NOT NULL,
+  jobs INTEGER NOT NULL) WITHOUT ROWID;
+
+-- The items of list sources: one JSON value a line.
+CREATE TABLE items (
+  job INTEGER, chunk INTEGER, lines BLOB NOT NULL,
+  PRIMARY KEY (job, chunk)) WITHOUT ROWID;
+
+-- States of tasks (coordinator/core/chunk.h); no row: all untouched.
+CREATE TABLE chunks (
+  job INTEGER, chunk INTEGER, version INTEGER NOT NULL, state BLOB NOT NULL,
+  PRIMARY KEY (job, chunk)) WITHOUT ROWID;
+
+-- Ranges of which something may still be running.
+CREATE TABLE grants (
+  id INTEGER PRIMARY KEY, job INTEGER NOT NULL, agent INTEGER NOT NULL,
+  first INTEGER NOT NULL, count INTEGER NOT NULL, fence INTEGER NOT NULL,
+  at INTEGER NOT NULL);
+
+-- What agents sent of ended attempts (wire/attempt_records.h), as it came.
+CREATE TABLE results (
+  job INTEGER, chunk INTEGER, event INTEGER, agent INTEGER NOT NULL,
+  executor INTEGER NOT NULL, records BLOB NOT NULL,
+  PRIMARY KEY (job, chunk, event)) WITHOUT ROWID;
+
+CREATE TABLE logs (
+  job INTEGER, task INTEGER, fence INTEGER, stream INTEGER, offset INTEGER,
+  bytes BLOB NOT NULL,
+  PRIMARY KEY (job, task, fence, stream, offset)) WITHOUT ROWID;
+
+CREATE TABLE agents (
+  id INTEGER PRIMARY KEY, instance TEXT NOT NULL, name TEXT NOT NULL,
+  body TEXT NOT NULL, left_at INTEGER);
+
+-- The history (coordinator/store/history.h).
+CREATE TABLE events (
+  seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL,
+  job INTEGER, body TEXT NOT NULL);
+
+-- What is final stays final, whatever the code above gets wrong.
+CREATE TRIGGER chunk_stays_final BEFORE UPDATE ON chunks
+WHEN NOT remuda_chunk_may_become(OLD.state, NEW.state)
+BEGIN SELECT RAISE(ABORT, 'a task would leave its final state'); END;
+CREATE TRIGGER chunk_version_rises BEFORE UPDATE ON chunks
+WHEN NEW.version <= OLD.version
+BEGIN SELECT RAISE(ABORT, 'a chunk would go back to an older version'); END;
+CREATE TRIGGER job_stays_final BEFORE UPDATE ON jobs
+WHEN OLD.state >= 4 AND NEW.state != OLD.state
+BEGIN SELECT RAISE(ABORT, 'a job would leave its final state'); END;
+CREATE TRIGGER definition_stays BEFORE UPDATE ON definitions
+BEGIN SELECT RAISE(ABORT, 'an accepted job would change'); END;
+CREATE TRIGGER event_stays BEFORE UPDATE ON events
+BEGIN SELECT RAISE(ABORT, 'the history would change'); END;
+)sql";
+
+std::string BytesOf(sqlite3_value* value) {
+  const void* bytes = sqlite3_value_blob(value);
+  const int size = sqlite3_value_bytes(value);
+  if (bytes == nullptr) return {};
+  return {static_cast<const char*>(bytes), static_cast<size_t>(size)};
+}
+
+// SQL: remuda_chunk_may_become(old state, new state) -> 0 or 1.
+void ChunkMayBecome(sqlite3_context* context, int, sqlite3_value** values) {
+  const auto before = Chunk::Decode(BytesOf(values[0]));
+  const auto after = Chunk::Decode(BytesOf(values[1]));
+  if (!before.ok() || !after.ok()) {
+    sqlite3_result_error(context, "not a chunk of task states", -1);
+    return;
+  }
+  for (uint32_t task = 0; task < kTasksPerChunk; ++task) {
+    const TaskState state = before->state(task);
+    if (IsTerminal(state) && after->state(task) != state) {
+      sqlite3_result_int(context, 0);
+      return;
+    }
+  }
+  sqlite3_result_int(context, 1);
+}
+
+absl::StatusOr<int64_t> UserVersion(Database& database) {
+  absl::StatusOr<Statement> statement = database.Prepare("PRAGMA user_version");
+  if (!statement.ok()) return statement.status();
+  const absl::StatusOr<bool> row = statement->Step();
+  if (!row.ok()) return row.status();
+  return statement->Int(0);
+}
+
+}  // namespace
+
+absl::Status PrepareSchema(Database& database) {
+  const int code = sqlite3_create_function_v2(
+      database.handle(), "remuda_chunk_may_become", 2,
+      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, nullptr,
+      ChunkMayBecome, nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) return absl::InternalError(sqlite3_errstr(code));
+
+  const absl::StatusOr<int64_t> version = UserVersion(database);
+  if (!version.ok()) return version.status();
+  if (*version == kSchemaVersion) return absl::OkStatus();
+  if (*version > kSchemaVersion) {
+    return absl::FailedPreconditionError(
+        "the data folder was written by a newer Remuda (format " +
+        std::to_string(*version) + ", this one knows " +
+        std::to_string(kSchemaVersion) + "): use that version or a new folder");
+  }
+  return database.Execute("BEGIN IMMEDIATE;" + std::string(kTables) +
+                          "INSERT INTO meta VALUES ('generation', '" +
+                          RandomHex(16) + "'), ('last_grant', 0), ('term', 0);" +
+                          "PRAGMA user_version = " +
+                          std::to_string(kSchemaVersion) + ";COMMIT;");
+}
+
+}  // namespace remuda
