@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "coordinator/core/output.h"
-#include "wire/messages.h"
 
 namespace remuda {
 
@@ -25,7 +24,6 @@ struct StagedItems {
 struct CommitUnit {
   Output output;
   std::vector<StagedItems> items;
-  std::vector<LogChunk> logs;
 };
 
 }  // namespace remuda

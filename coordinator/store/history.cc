@@ -114,20 +114,25 @@ Written Write(const JobAccepted& event) {
           {{"key", event.key},
            {"document", event.document},
            {"digest", event.digest},
-           {"job", JobToJson(*event.job)},
+           {"job", *event.job_json},
+           {"item_bytes_max", event.item_bytes_max},
            {"tasks", event.tasks},
            {"executor", NameOf(event.executor)},
            {"executor_reason", event.executor_reason}}};
 }
 
 JobAccepted ReadJobAccepted(const HistoryRow& row, const json& body) {
-  absl::StatusOr<Job> job = JobFromJson(body.at("job").get<std::string>());
+  auto job_json =
+      std::make_shared<const std::string>(body.at("job").get<std::string>());
+  absl::StatusOr<Job> job = JobFromJson(*job_json);
   return {.id = row.job,
           .key = body.at("key").get<std::string>(),
           .document = body.at("document").get<uint32_t>(),
           .digest = body.at("digest").get<std::string>(),
           .job = std::make_shared<const Job>(std::move(job).value()),
+          .job_json = std::move(job_json),
           .tasks = body.at("tasks").get<uint64_t>(),
+          .item_bytes_max = body.at("item_bytes_max").get<uint64_t>(),
           .executor = ExecutorOf(body.at("executor")),
           .executor_reason = body.at("executor_reason").get<std::string>(),
           .at = row.at};

@@ -20,8 +20,9 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE definitions (
   job INTEGER PRIMARY KEY, key TEXT NOT NULL, document INTEGER NOT NULL,
   digest TEXT NOT NULL, tasks INTEGER NOT NULL, executor INTEGER NOT NULL,
-  executor_reason TEXT NOT NULL, accepted_at INTEGER NOT NULL,
-  body TEXT NOT NULL);
+  executor_reason TEXT NOT NULL, item_bytes_max INTEGER NOT NULL,
+  list INTEGER NOT NULL, accepted_at INTEGER NOT NULL,
+  name TEXT NOT NULL, type TEXT NOT NULL, body TEXT NOT NULL);
 
 -- What changes, written at most once a transaction.
 CREATE TABLE jobs (
@@ -66,7 +67,7 @@ CREATE TABLE logs (
 
 CREATE TABLE agents (
   id INTEGER PRIMARY KEY, instance TEXT NOT NULL, name TEXT NOT NULL,
-  body TEXT NOT NULL, left_at INTEGER);
+  body TEXT NOT NULL, registered_at INTEGER NOT NULL, left_at INTEGER);
 
 -- The history (coordinator/store/history.h).
 CREATE TABLE events (
@@ -98,20 +99,13 @@ std::string BytesOf(sqlite3_value* value) {
 
 // SQL: remuda_chunk_may_become(old state, new state) -> 0 or 1.
 void ChunkMayBecome(sqlite3_context* context, int, sqlite3_value** values) {
-  const auto before = Chunk::Decode(BytesOf(values[0]));
-  const auto after = Chunk::Decode(BytesOf(values[1]));
+  const auto before = ChunkState::Decode(BytesOf(values[0]));
+  const auto after = ChunkState::Decode(BytesOf(values[1]));
   if (!before.ok() || !after.ok()) {
     sqlite3_result_error(context, "not a chunk of task states", -1);
     return;
   }
-  for (uint32_t task = 0; task < kTasksPerChunk; ++task) {
-    const TaskState state = before->state(task);
-    if (IsTerminal(state) && after->state(task) != state) {
-      sqlite3_result_int(context, 0);
-      return;
-    }
-  }
-  sqlite3_result_int(context, 1);
+  sqlite3_result_int(context, after->KeepsTerminal(*before) ? 1 : 0);
 }
 
 absl::StatusOr<int64_t> UserVersion(Database& database) {

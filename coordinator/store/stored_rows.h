@@ -12,7 +12,7 @@ namespace remuda {
 // The columns of a job as SQL, and how they read. The store (to restore) and
 // the reader (to answer) share them.
 
-// SELECT ... FROM definitions d JOIN jobs j, without a WHERE.
+// SELECT ... FROM jobs j JOIN definitions d, without a WHERE.
 std::string SelectJobSql();
 
 // The current row of SelectJobSql(). Errors: DataLoss if it makes no sense.

@@ -1,0 +1,477 @@
+#include "coordinator/store/store.h"
+
+#include <algorithm>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/check.h"
+#include "coordinator/store/history.h"
+#include "coordinator/store/schema.h"
+#include "coordinator/store/stored_rows.h"
+#include "jobs/items.h"
+
+namespace remuda {
+namespace {
+
+// The write-ahead log is moved into the file after so many pages of 4 KiB.
+constexpr int kCheckpointPages = 4'000;
+constexpr int kLogFileBytesMax = 64 << 20;
+constexpr int kCacheKibibytes = 32 << 10;
+
+// Whoever looks at the file with a tool may lock it for a moment.
+constexpr int kBusyMilliseconds = 5'000;
+
+absl::Status Configure(Database& database, Durability durability) {
+  return database.Execute(
+      "PRAGMA busy_timeout = " + std::to_string(kBusyMilliseconds) +
+      "; PRAGMA journal_mode = WAL; PRAGMA synchronous = " +
+      (durability == Durability::kFull ? "FULL" : "NORMAL") +
+      "; PRAGMA wal_autocheckpoint = " + std::to_string(kCheckpointPages) +
+      "; PRAGMA journal_size_limit = " + std::to_string(kLogFileBytesMax) +
+      "; PRAGMA cache_size = -" + std::to_string(kCacheKibibytes) +
+      "; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;");
+}
+
+}  // namespace
+
+enum Store::Sql : size_t {
+  kBegin,
+  kCommit,
+  kInsertEvent,
+  kInsertDefinition,
+  kInsertJob,
+  kUpdateJob,
+  kCancelJob,
+  kInsertSubmission,
+  kInsertItems,
+  kInsertChunk,
+  kUpdateChunk,
+  kInsertGrant,
+  kDeleteGrant,
+  kInsertResults,
+  kInsertLog,
+  kUpsertAgent,
+  kLeaveAgent,
+  kMark,
+  kSelectItems,
+};
+
+// What is gathered while the units of one transaction are written.
+struct Store::Batch {
+  struct ChunkChange {
+    uint64_t version_before = 0;
+    const ChunkWrite* last = nullptr;
+  };
+  // Of a chunk or job that changed several times only the last is written.
+  std::map<std::pair<JobId, uint64_t>, ChunkChange> chunks;
+  std::map<JobId, const JobSummary*> summaries;
+  GrantId last_grant;
+  std::vector<JobId> finished;
+  CommitFacts facts;
+};
+
+absl::StatusOr<Store> Store::Open(const StoreOptions& options) {
+  absl::StatusOr<DataFolder> folder = DataFolder::Open(options.folder);
+  if (!folder.ok()) return folder.status();
+  absl::StatusOr<Database> database =
+      Database::Open(folder->database_path(), Database::Mode::kReadWrite);
+  if (!database.ok()) return database.status();
+  absl::Status status = Configure(*database, options.durability);
+  if (status.ok()) status = PrepareSchema(*database);
+  if (!status.ok()) return status;
+
+  Store store(*std::move(folder), *std::move(database));
+  status = store.Prepare();
+  if (status.ok()) status = store.ReadMarks();
+  if (!status.ok()) return status;
+  return store;
+}
+
+Store::Store(DataFolder folder, Database database)
+    : folder_(std::move(folder)), database_(std::move(database)) {}
+
+absl::Status Store::Prepare() {
+  static constexpr std::array<const char*, kSqlCount> kTexts = {
+      "BEGIN IMMEDIATE",
+      "COMMIT",
+      "INSERT INTO events VALUES (?, ?, ?, ?, ?)",
+      "INSERT INTO definitions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO jobs (job, state, reason) VALUES (?, 0, '')",
+      "UPDATE jobs SET state = ?, pending = ?, running = ?, succeeded = ?, "
+      "failed = ?, timed_out = ?, cancelled = ?, lost = ?, skipped = ?, "
+      "attempts = ?, infrastructure_losses = ?, started_at = ?, "
+      "finished_at = ?, reason = ? WHERE job = ?",
+      "UPDATE jobs SET cancel_requested = 1 WHERE job = ?",
+      "INSERT INTO submissions VALUES (?, ?, 1) "
+      "ON CONFLICT (key) DO UPDATE SET jobs = jobs + 1",
+      "INSERT INTO items VALUES (?, ?, ?)",
+      "INSERT INTO chunks VALUES (?, ?, ?, ?)",
+      "UPDATE chunks SET version = ?, state = ? "
+      "WHERE job = ? AND chunk = ? AND version = ?",
+      "INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, ?)",
+      "DELETE FROM grants WHERE id = ?",
+      "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?)",
+      // Sent again by an agent that did not hear the ack: the same bytes.
+      "INSERT OR IGNORE INTO logs VALUES (?, ?, ?, ?, ?, ?)",
+      "INSERT INTO agents VALUES (?, ?, ?, ?, ?, NULL) ON CONFLICT (id) DO "
+      "UPDATE SET instance = excluded.instance, name = excluded.name, "
+      "body = excluded.body, registered_at = excluded.registered_at, "
+      "left_at = NULL",
+      "UPDATE agents SET left_at = ? WHERE id = ?",
+      "UPDATE meta SET value = ? WHERE name = ?",
+      "SELECT lines FROM items WHERE job = ? AND chunk = ?",
+  };
+  static_assert(kSelectItems + 1 == kSqlCount);
+  for (size_t i = 0; i < kSqlCount; ++i) {
+    absl::StatusOr<Statement> statement = database_.Prepare(kTexts[i]);
+    if (!statement.ok()) return statement.status();
+    statements_[i] = *std::move(statement);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Store::ReadMarks() {
+  absl::StatusOr<Statement> marks = database_.Prepare(
+      "SELECT (SELECT value FROM meta WHERE name = 'generation'), "
+      "(SELECT COALESCE(MAX(seq), 0) FROM events)");
+  if (!marks.ok()) return marks.status();
+  absl::StatusOr<bool> row = marks->Step();
+  if (!row.ok()) return row.status();
+  generation_ = marks->Text(0);
+  next_event_ = marks->Unsigned(1) + 1;
+
+  absl::StatusOr<Statement> lists = database_.Prepare(
+      "SELECT d.job FROM jobs j JOIN definitions d ON d.job = j.job "
+      "WHERE j.state < 4 AND d.list = 1");
+  if (!lists.ok()) return lists.status();
+  for (row = lists->Step(); row.ok() && *row; row = lists->Step()) {
+    list_jobs_.insert({lists->Unsigned(0)});
+  }
+  return row.status();
+}
+
+absl::StatusOr<CommitFacts> Store::Commit(std::span<CommitUnit> units) {
+  Batch batch;
+  batch.facts.units = units.size();
+  absl::Status status = Get(kBegin).Run();
+  if (!status.ok()) return status;
+  status = WriteUnits(units, batch);
+  if (status.ok()) status = Get(kCommit).Run();
+  if (!status.ok()) {
+    // The first error is the one to tell.
+    (void)database_.Execute("ROLLBACK");
+    return status;
+  }
+  for (const JobId job : batch.finished) list_jobs_.erase(job);
+  return batch.facts;
+}
+
+absl::Status Store::WriteUnits(std::span<CommitUnit> units, Batch& batch) {
+  absl::Status status;
+  for (const CommitUnit& unit : units) {
+    const Output& output = unit.output;
+    for (const Event& event : output.events) {
+      status = Write(event, unit, batch);
+      if (!status.ok()) return status;
+    }
+    for (const ChunkWrite& chunk : output.chunks) {
+      Batch::ChunkChange& change = batch.chunks[{chunk.job, chunk.chunk}];
+      if (change.last == nullptr) change.version_before = chunk.version - 1;
+      const uint64_t previous = change.last == nullptr
+                                    ? change.version_before
+                                    : change.last->version;
+      if (chunk.version != previous + 1) {
+        return absl::FailedPreconditionError("a chunk skips a version");
+      }
+      change.last = &chunk;
+    }
+    for (const JobSummary& summary : output.summaries) {
+      batch.summaries[summary.id] = &summary;
+    }
+    for (const LogChunk& log : output.logs) {
+      status = WriteLog(log, batch);
+      if (!status.ok()) return status;
+    }
+    for (const GrantId grant : output.grants_done) {
+      Get(kDeleteGrant).BindUnsigned(0, grant.value);
+      status = Run(kDeleteGrant, batch);
+      if (!status.ok()) return status;
+    }
+  }
+  status = WriteChunks(batch);
+  if (status.ok()) status = WriteSummaries(batch);
+  if (status.ok() && batch.last_grant.value != 0) {
+    status = Mark("last_grant", batch.last_grant.value, batch);
+  }
+  for (CommitUnit& unit : units) {
+    if (status.ok()) status = ResolveItems(unit);
+  }
+  return status;
+}
+
+absl::Status Store::Write(const Event& event, const CommitUnit& unit,
+                          Batch& batch) {
+  const HistoryRow row = ToHistory(event);
+  Statement& insert = Get(kInsertEvent);
+  insert.BindUnsigned(0, next_event_);
+  insert.Bind(1, ToNanoseconds(row.at));
+  insert.BindText(2, row.kind);
+  if (row.job.value != 0) {
+    insert.BindUnsigned(3, row.job.value);
+  } else {
+    insert.BindNull(3);
+  }
+  insert.BindText(4, row.body);
+  absl::Status status = Run(kInsertEvent, batch);
+  if (!status.ok()) return status;
+  status = std::visit(
+      [&](const auto& one) { return WriteFact(one, unit, batch); }, event);
+  ++next_event_;
+  return status;
+}
+
+absl::Status Store::WriteFact(const TermStarted& event, const CommitUnit&,
+                              Batch& batch) {
+  return Mark("term", event.term.value, batch);
+}
+
+absl::Status Store::WriteFact(const AgentRegistered& event, const CommitUnit&,
+                              Batch& batch) {
+  const std::string body = ToHistory(event).body;
+  Statement& upsert = Get(kUpsertAgent);
+  upsert.BindUnsigned(0, event.agent.value);
+  upsert.BindText(1, event.instance);
+  upsert.BindText(2, event.name);
+  upsert.BindText(3, body);
+  upsert.Bind(4, ToNanoseconds(event.at));
+  return Run(kUpsertAgent, batch);
+}
+
+absl::Status Store::WriteFact(const AgentLeft& event, const CommitUnit&,
+                              Batch& batch) {
+  Statement& leave = Get(kLeaveAgent);
+  leave.Bind(0, ToNanoseconds(event.at));
+  leave.BindUnsigned(1, event.agent.value);
+  return Run(kLeaveAgent, batch);
+}
+
+absl::Status Store::WriteFact(const JobAccepted& event, const CommitUnit& unit,
+                              Batch& batch) {
+  const bool is_list = event.job->tasks.kind == TaskSource::Kind::kList;
+  Statement& definition = Get(kInsertDefinition);
+  definition.BindUnsigned(0, event.id.value);
+  definition.BindText(1, event.key);
+  definition.BindUnsigned(2, event.document);
+  definition.BindText(3, event.digest);
+  definition.BindUnsigned(4, event.tasks);
+  definition.Bind(5, static_cast<int64_t>(event.executor));
+  definition.BindText(6, event.executor_reason);
+  definition.BindUnsigned(7, event.item_bytes_max);
+  definition.Bind(8, is_list ? 1 : 0);
+  definition.Bind(9, ToNanoseconds(event.at));
+  definition.BindText(10, event.job->name);
+  definition.BindText(11, event.job->type);
+  definition.BindText(12, *event.job_json);
+  absl::Status status = Run(kInsertDefinition, batch);
+  if (!status.ok()) return status;
+
+  Get(kInsertJob).BindUnsigned(0, event.id.value);
+  status = Run(kInsertJob, batch);
+  if (!status.ok()) return status;
+
+  Get(kInsertSubmission).BindText(0, event.key);
+  Get(kInsertSubmission).BindUnsigned(1, event.id.value);
+  status = Run(kInsertSubmission, batch);
+  if (!status.ok() || !is_list) return status;
+
+  const auto staged = std::find_if(
+      unit.items.begin(), unit.items.end(), [&](const StagedItems& items) {
+        return items.key == event.key && items.document == event.document;
+      });
+  CHECK(staged != unit.items.end());
+  for (size_t chunk = 0; chunk < staged->chunks->size(); ++chunk) {
+    Statement& insert = Get(kInsertItems);
+    insert.BindUnsigned(0, event.id.value);
+    insert.BindUnsigned(1, chunk);
+    insert.BindBytes(2, (*staged->chunks)[chunk]);
+    status = Run(kInsertItems, batch);
+    if (!status.ok()) return status;
+  }
+  list_jobs_.insert(event.id);
+  return absl::OkStatus();
+}
+
+absl::Status Store::WriteFact(const TasksGranted& event, const CommitUnit&,
+                              Batch& batch) {
+  Statement& insert = Get(kInsertGrant);
+  insert.BindUnsigned(0, event.grant.value);
+  insert.BindUnsigned(1, event.job.value);
+  insert.BindUnsigned(2, event.agent.value);
+  insert.BindUnsigned(3, event.tasks.first);
+  insert.BindUnsigned(4, event.tasks.count);
+  insert.BindUnsigned(5, event.fence.value);
+  insert.Bind(6, ToNanoseconds(event.at));
+  batch.last_grant = std::max(batch.last_grant, event.grant);
+  return Run(kInsertGrant, batch);
+}
+
+absl::Status Store::WriteFact(const AttemptsEnded& event, const CommitUnit&,
+                              Batch& batch) {
+  if (event.runs.empty() || event.records == nullptr ||
+      event.records->empty()) {
+    return absl::OkStatus();
+  }
+  Statement& insert = Get(kInsertResults);
+  insert.BindUnsigned(0, event.job.value);
+  insert.BindUnsigned(1, ChunkOf(event.runs.front().ended.tasks.first));
+  insert.BindUnsigned(2, next_event_);
+  insert.BindUnsigned(3, event.agent.value);
+  insert.Bind(4, static_cast<int64_t>(event.executor));
+  insert.BindBytes(5, *event.records);
+  return Run(kInsertResults, batch);
+}
+
+absl::Status Store::WriteFact(const JobCancelRequested& event,
+                              const CommitUnit&, Batch& batch) {
+  Get(kCancelJob).BindUnsigned(0, event.job.value);
+  return Run(kCancelJob, batch);
+}
+
+absl::Status Store::WriteFact(const TasksReturned&, const CommitUnit&, Batch&) {
+  return absl::OkStatus();  // its chunks and grants say it all
+}
+
+absl::Status Store::WriteFact(const JobFinished& event, const CommitUnit&,
+                              Batch& batch) {
+  batch.finished.push_back(event.job);
+  return absl::OkStatus();  // the job's summary says it
+}
+
+absl::Status Store::WriteLog(const LogChunk& log, Batch& batch) {
+  if (log.offset + log.bytes.size() > kLogBytesMax) return absl::OkStatus();
+  Statement& insert = Get(kInsertLog);
+  insert.BindUnsigned(0, log.attempt.job.value);
+  insert.BindUnsigned(1, log.attempt.task);
+  insert.BindUnsigned(2, log.attempt.fence.value);
+  insert.Bind(3, log.stream);
+  insert.BindUnsigned(4, log.offset);
+  insert.BindBytes(5, log.bytes);
+  return Run(kInsertLog, batch);
+}
+
+absl::Status Store::WriteChunks(Batch& batch) {
+  for (const auto& [key, change] : batch.chunks) {
+    const ChunkWrite& chunk = *change.last;
+    const Sql sql = change.version_before == 0 ? kInsertChunk : kUpdateChunk;
+    Statement& write = Get(sql);
+    if (sql == kInsertChunk) {
+      write.BindUnsigned(0, chunk.job.value);
+      write.BindUnsigned(1, chunk.chunk);
+      write.BindUnsigned(2, chunk.version);
+      write.BindBytes(3, chunk.state);
+    } else {
+      write.BindUnsigned(0, chunk.version);
+      write.BindBytes(1, chunk.state);
+      write.BindUnsigned(2, chunk.job.value);
+      write.BindUnsigned(3, chunk.chunk);
+      write.BindUnsigned(4, change.version_before);
+    }
+    const absl::Status status = Run(sql, batch);
+    if (!status.ok()) return status;
+    if (database_.changed_rows() != 1) {
+      return absl::FailedPreconditionError(
+          "chunk " + std::to_string(chunk.chunk) + " of job " +
+          std::to_string(chunk.job.value) + " is not at version " +
+          std::to_string(change.version_before));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Store::WriteSummaries(Batch& batch) {
+  for (const auto& [job, summary] : batch.summaries) {
+    Statement& update = Get(kUpdateJob);
+    int at = 0;
+    update.Bind(at++, static_cast<int64_t>(summary->state));
+    for (const uint64_t count : summary->tasks) update.BindUnsigned(at++, count);
+    update.BindUnsigned(at++, summary->attempts);
+    update.BindUnsigned(at++, summary->infrastructure_losses);
+    for (const auto& time : {summary->started_at, summary->finished_at}) {
+      if (time.has_value()) {
+        update.Bind(at++, ToNanoseconds(*time));
+      } else {
+        update.BindNull(at++);
+      }
+    }
+    update.BindText(at++, summary->reason);
+    update.BindUnsigned(at++, job.value);
+    const absl::Status status = Run(kUpdateJob, batch);
+    if (!status.ok()) return status;
+    if (database_.changed_rows() != 1) {
+      return absl::FailedPreconditionError(
+          "job " + std::to_string(job.value) + " changed but is not stored");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Store::ResolveItems(CommitUnit& unit) {
+  for (Send& send : unit.output.after_commit) {
+    auto* to_agent = std::get_if<ToAgent>(&send);
+    if (to_agent == nullptr) continue;
+    auto* grant = std::get_if<Grant>(&to_agent->message);
+    if (grant == nullptr) continue;
+    for (GrantedRange& range : grant->ranges) {
+      if (!list_jobs_.contains(range.job)) continue;
+      const absl::Status status = ResolveItems(range);
+      if (!status.ok()) return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Store::ResolveItems(GrantedRange& range) {
+  range.items.clear();
+  uint64_t task = range.tasks.first;
+  const uint64_t end = range.tasks.first + range.tasks.count;
+  while (task < end) {
+    const uint64_t chunk = ChunkOf(task);
+    const uint64_t stop = std::min(end, (chunk + 1) * kTasksPerChunk);
+    Statement& select = Get(kSelectItems);
+    select.BindUnsigned(0, range.job.value);
+    select.BindUnsigned(1, chunk);
+    const absl::StatusOr<bool> row = select.Step();
+    if (!row.ok()) return row.status();
+    const std::vector<std::string_view> items =
+        *row ? ItemsOfChunk(select.Bytes(0), task - chunk * kTasksPerChunk,
+                            stop - task)
+             : std::vector<std::string_view>();
+    if (items.size() != stop - task) {
+      select.Reset();
+      return absl::DataLossError("items of job " +
+                                 std::to_string(range.job.value) +
+                                 " are missing from the store");
+    }
+    for (const std::string_view item : items) {
+      range.items.append(item);
+      range.items.push_back('\n');
+    }
+    select.Reset();
+    task = stop;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Store::Mark(const char* name, uint64_t value, Batch& batch) {
+  Get(kMark).BindUnsigned(0, value);
+  Get(kMark).BindText(1, name);
+  return Run(kMark, batch);
+}
+
+absl::Status Store::Run(Sql sql, Batch& batch) {
+  ++batch.facts.rows;
+  return Get(sql).Run();
+}
+
+}  // namespace remuda

@@ -1,0 +1,108 @@
+#include "coordinator/store/stored_rows.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "coordinator/store/history.h"
+#include "jobs/job_json.h"
+
+namespace remuda {
+namespace {
+
+// The places of the columns in SelectJobSql().
+enum Column : int {
+  kJob,
+  kKey,
+  kDocument,
+  kDigest,
+  kTasks,
+  kExecutor,
+  kExecutorReason,
+  kItemBytesMax,
+  kAcceptedAt,
+  kName,
+  kType,
+  kState,
+  kCancelRequested,
+  kFirstCount,
+  kAttempts = kFirstCount + kTaskStates,
+  kLosses,
+  kStartedAt,
+  kFinishedAt,
+  kReason,
+  kBody,
+};
+
+std::optional<WallTime> OptionalTime(const Statement& row, int column) {
+  if (row.IsNull(column)) return std::nullopt;
+  return FromNanoseconds(row.Int(column));
+}
+
+}  // namespace
+
+std::string SelectJobSql() {
+  return "SELECT d.job, d.key, d.document, d.digest, d.tasks, d.executor, "
+         "d.executor_reason, d.item_bytes_max, d.accepted_at, d.name, d.type, "
+         "j.state, j.cancel_requested, j.pending, j.running, j.succeeded, "
+         "j.failed, j.timed_out, j.cancelled, j.lost, j.skipped, j.attempts, "
+         "j.infrastructure_losses, j.started_at, j.finished_at, j.reason, "
+         "d.body FROM jobs j JOIN definitions d ON d.job = j.job ";
+}
+
+absl::StatusOr<JobSummary> ReadJobSummary(const Statement& row) {
+  JobSummary summary;
+  summary.id = {row.Unsigned(kJob)};
+  const uint64_t state = row.Unsigned(kState);
+  const uint64_t executor = row.Unsigned(kExecutor);
+  if (state > static_cast<uint64_t>(JobState::kCancelled) ||
+      executor >= static_cast<uint64_t>(kExecutorKinds)) {
+    return absl::DataLossError("job " + std::to_string(summary.id.value) +
+                               " has a state or executor that does not exist");
+  }
+  summary.name = row.Text(kName);
+  summary.type = row.Text(kType);
+  summary.state = static_cast<JobState>(state);
+  summary.executor = static_cast<ExecutorKind>(executor);
+  summary.executor_reason = row.Text(kExecutorReason);
+  summary.total = row.Unsigned(kTasks);
+  for (int i = 0; i < kTaskStates; ++i) {
+    summary.tasks[static_cast<size_t>(i)] = row.Unsigned(kFirstCount + i);
+  }
+  summary.attempts = row.Unsigned(kAttempts);
+  summary.infrastructure_losses = row.Unsigned(kLosses);
+  summary.accepted_at = FromNanoseconds(row.Int(kAcceptedAt));
+  summary.started_at = OptionalTime(row, kStartedAt);
+  summary.finished_at = OptionalTime(row, kFinishedAt);
+  summary.reason = row.Text(kReason);
+  return summary;
+}
+
+absl::StatusOr<StoredJob> ReadStoredJob(const Statement& row) {
+  absl::StatusOr<JobSummary> summary = ReadJobSummary(row);
+  if (!summary.ok()) return summary.status();
+  auto job_json = std::make_shared<const std::string>(row.Text(kBody));
+  absl::StatusOr<Job> job = JobFromJson(*job_json);
+  if (!job.ok()) {
+    return absl::DataLossError("job " + std::to_string(summary->id.value) +
+                               " cannot be read: " + job.status().ToString());
+  }
+  StoredJob stored;
+  stored.accepted = {.id = summary->id,
+                     .key = row.Text(kKey),
+                     .document = static_cast<uint32_t>(row.Unsigned(kDocument)),
+                     .digest = row.Text(kDigest),
+                     .job = std::make_shared<const Job>(*std::move(job)),
+                     .job_json = std::move(job_json),
+                     .tasks = summary->total,
+                     .item_bytes_max = row.Unsigned(kItemBytesMax),
+                     .executor = summary->executor,
+                     .executor_reason = summary->executor_reason,
+                     .at = summary->accepted_at};
+  stored.cancel_requested = row.Int(kCancelRequested) != 0;
+  stored.summary = *std::move(summary);
+  return stored;
+}
+
+}  // namespace remuda
