@@ -56,10 +56,13 @@ CREATE TABLE grants (
 
 -- What agents sent of ended attempts (wire/attempt_records.h), as it came.
 CREATE TABLE results (
-  job INTEGER, chunk INTEGER, event INTEGER, agent INTEGER NOT NULL,
-  executor INTEGER NOT NULL, records BLOB NOT NULL,
+  job INTEGER, chunk INTEGER, event INTEGER, first INTEGER NOT NULL,
+  last INTEGER NOT NULL, agent INTEGER NOT NULL, executor INTEGER NOT NULL,
+  records BLOB NOT NULL,
   PRIMARY KEY (job, chunk, event)) WITHOUT ROWID;
 
+-- Output too big for a result. An empty piece at kLogBytesMax says that there
+-- was more.
 CREATE TABLE logs (
   job INTEGER, task INTEGER, fence INTEGER, stream INTEGER, offset INTEGER,
   bytes BLOB NOT NULL,

@@ -111,7 +111,7 @@ absl::Status Store::Prepare() {
       "WHERE job = ? AND chunk = ? AND version = ?",
       "INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, ?)",
       "DELETE FROM grants WHERE id = ?",
-      "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?)",
+      "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
       // Sent again by an agent that did not hear the ack: the same bytes.
       "INSERT OR IGNORE INTO logs VALUES (?, ?, ?, ?, ?, ?)",
       "INSERT INTO agents VALUES (?, ?, ?, ?, ?, NULL) ON CONFLICT (id) DO "
@@ -154,6 +154,12 @@ absl::Status Store::ReadMarks() {
 absl::StatusOr<CommitFacts> Store::Commit(std::span<CommitUnit> units) {
   Batch batch;
   batch.facts.units = units.size();
+  const bool writes =
+      std::any_of(units.begin(), units.end(), [](const CommitUnit& unit) {
+        return unit.output.needs_commit() || !unit.output.grants_done.empty() ||
+               !unit.output.summaries.empty();
+      });
+  if (!writes) return batch.facts;
   absl::Status status = Get(kBegin).Run();
   if (!status.ok()) return status;
   status = WriteUnits(units, batch);
@@ -324,11 +330,17 @@ absl::Status Store::WriteFact(const AttemptsEnded& event, const CommitUnit&,
   }
   Statement& insert = Get(kInsertResults);
   insert.BindUnsigned(0, event.job.value);
-  insert.BindUnsigned(1, ChunkOf(event.runs.front().ended.tasks.first));
+  // By rising index, all of one chunk. The records may hold more than these,
+  // of attempts that were refused; nobody looks for those.
+  const IndexRange& last = event.runs.back().ended.tasks;
+  const TaskIndex first = event.runs.front().ended.tasks.first;
+  insert.BindUnsigned(1, ChunkOf(first));
   insert.BindUnsigned(2, next_event_);
-  insert.BindUnsigned(3, event.agent.value);
-  insert.Bind(4, static_cast<int64_t>(event.executor));
-  insert.BindBytes(5, *event.records);
+  insert.BindUnsigned(3, first);
+  insert.BindUnsigned(4, last.first + last.count - 1);
+  insert.BindUnsigned(5, event.agent.value);
+  insert.Bind(6, static_cast<int64_t>(event.executor));
+  insert.BindBytes(7, *event.records);
   return Run(kInsertResults, batch);
 }
 
@@ -349,15 +361,24 @@ absl::Status Store::WriteFact(const JobFinished& event, const CommitUnit&,
 }
 
 absl::Status Store::WriteLog(const LogChunk& log, Batch& batch) {
-  if (log.offset + log.bytes.size() > kLogBytesMax) return absl::OkStatus();
+  const uint64_t offset = std::min(log.offset, kLogBytesMax);
+  const std::string_view kept =
+      std::string_view(log.bytes).substr(0, kLogBytesMax - offset);
   Statement& insert = Get(kInsertLog);
   insert.BindUnsigned(0, log.attempt.job.value);
   insert.BindUnsigned(1, log.attempt.task);
   insert.BindUnsigned(2, log.attempt.fence.value);
   insert.Bind(3, log.stream);
-  insert.BindUnsigned(4, log.offset);
-  insert.BindBytes(5, log.bytes);
-  return Run(kInsertLog, batch);
+  insert.BindUnsigned(4, offset);
+  insert.BindBytes(5, kept);
+  absl::Status status = Run(kInsertLog, batch);
+  if (!status.ok() || kept.empty() || kept.size() == log.bytes.size()) {
+    return status;
+  }
+  LogChunk marker = log;
+  marker.offset = kLogBytesMax;
+  marker.bytes.clear();
+  return WriteLog(marker, batch);
 }
 
 absl::Status Store::WriteChunks(Batch& batch) {

@@ -45,7 +45,7 @@ struct CommitFacts {
 class Store {
  public:
   // Logs of one stream of one attempt that are kept; the rest is dropped.
-  static constexpr uint64_t kLogBytesMax = 64u << 20;
+  static constexpr uint64_t kLogBytesMax = 16u << 20;
 
   // Errors: FailedPrecondition if the folder is in use or of a newer format;
   //         those of DataFolder and Database.

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "coordinator/core/chunk.h"
+#include "coordinator/core/core.h"
+#include "coordinator/store/database.h"
+#include "jobs/ids.h"
+#include "wire/client_messages.h"
+
+namespace remuda {
+
+// Answers what clients ask, over a read-only connection: what is committed and
+// nothing else. Knows nothing of sessions; each answer fits into one message.
+//
+// Errors of all: NotFound if there is no such job; InvalidArgument for an
+//                index outside of it; those of Database.
+//
+// Thread: confined to its owner; several readers may work beside the store.
+// Lifetime: opened after the Store has made the file.
+class StoreReader {
+ public:
+  // Payload of a reply; one row more may follow it.
+  static constexpr size_t kReplyBytesMax = 512u << 10;
+  static constexpr size_t kRowsMax = 10'000;
+  static constexpr uint64_t kJobsMax = 1'000;
+  // Tasks that one request may look at, however few it returns.
+  static constexpr uint64_t kTasksLookedAtMax = 1u << 20;
+
+  static absl::StatusOr<StoreReader> Open(const std::string& database_path);
+
+  absl::StatusOr<JobSummaries> Jobs(const GetJobs& request);
+  absl::StatusOr<ResultPage> Results(const GetResults& request);
+  absl::StatusOr<LogPage> Logs(const GetLogs& request);
+
+  // Nothing is no error here.
+  absl::StatusOr<std::optional<JobSummary>> FindJob(JobId job);
+  absl::StatusOr<std::optional<StoredSubmission>> FindSubmission(
+      const std::string& key);
+
+ private:
+  struct Page;
+
+  explicit StoreReader(Database database) : database_(std::move(database)) {}
+
+  absl::StatusOr<Statement*> Prepared(const std::string& sql);
+  absl::StatusOr<ResultPage> ReadResults(const GetResults& request);
+  absl::StatusOr<LogPage> ReadLogs(const GetLogs& request);
+
+  absl::Status OpenPage(JobId job, Page& page);
+  absl::StatusOr<ChunkState> ReadChunk(JobId job, uint64_t chunk);
+  // Adds the tasks from `first` up to `end`, all of one chunk, and says how
+  // far it came.
+  absl::StatusOr<TaskIndex> AddTasks(const GetResults& request,
+                                     const ChunkState& chunk, TaskIndex first,
+                                     TaskIndex end, Page& page);
+  absl::Status AddItems(std::span<TaskRow> rows, Page& page);
+  absl::Status AddRecords(const ChunkState& chunk, std::span<TaskRow> rows,
+                          Page& page);
+  absl::StatusOr<std::string> AgentName(AgentId agent, Page& page);
+
+  Database database_;
+  std::map<std::string, Statement> statements_;  // by text; end before it
+};
+
+}  // namespace remuda

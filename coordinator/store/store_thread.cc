@@ -1,0 +1,89 @@
+#include "coordinator/store/store_thread.h"
+
+#include <csignal>
+#include <iterator>
+#include <utility>
+
+#include "base/check.h"
+
+namespace remuda {
+
+StoreThread::StoreThread(Store store, EventLoop& loop, Options options,
+                         OnCommitted on_committed)
+    : loop_(loop),
+      options_(std::move(options)),
+      on_committed_(std::move(on_committed)),
+      store_(std::move(store)) {
+  // Signals are for the thread that waits for them.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  thread_ = std::thread([this] { RunThread(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+StoreThread::~StoreThread() {
+  {
+    MutexLock lock(mutex_);
+    stop_ = true;
+  }
+  wake_.NotifyOne();
+  thread_.join();
+  *alive_ = false;
+}
+
+void StoreThread::Commit(CommitUnit unit) {
+  ++on_their_way_;
+  CHECK(on_their_way_ <= 2 * kUnitsWaitingMax);
+  {
+    MutexLock lock(mutex_);
+    waiting_.push_back(std::move(unit));
+  }
+  wake_.NotifyOne();
+}
+
+void StoreThread::RunThread() {
+  while (true) {
+    std::vector<CommitUnit> units;
+    {
+      MutexLock lock(mutex_);
+      while (waiting_.empty() && !stop_) wake_.Wait(mutex_);
+      if (waiting_.empty()) return;
+      units.swap(waiting_);
+    }
+    const MonotonicTime start = loop_.clock().Now();
+    const absl::StatusOr<CommitFacts> facts = store_.Commit(units);
+    if (!facts.ok()) {
+      if (options_.on_failure) options_.on_failure(facts.status());
+      return;
+    }
+    if (options_.on_commit) {
+      options_.on_commit(*facts, loop_.clock().Now() - start);
+    }
+    bool post = false;
+    {
+      MutexLock lock(mutex_);
+      post = committed_.empty();
+      committed_.insert(committed_.end(),
+                        std::make_move_iterator(units.begin()),
+                        std::make_move_iterator(units.end()));
+    }
+    if (!post) continue;
+    loop_.Post([this, alive = alive_] {
+      if (*alive) TakeCommitted();
+    });
+  }
+}
+
+void StoreThread::TakeCommitted() {
+  std::vector<CommitUnit> units;
+  {
+    MutexLock lock(mutex_);
+    units.swap(committed_);
+  }
+  on_their_way_ -= units.size();
+  on_committed_(std::move(units));
+}
+
+}  // namespace remuda
