@@ -32,8 +32,8 @@ absl::StatusOr<DataFolder> DataFolder::Open(const std::string& path) {
     return ErrnoStatus(error.value(), "cannot make the data folder " + path);
   }
   if (chmod(path.c_str(), 0700) != 0) {
-    return ErrnoStatus(errno, "cannot close the data folder " + path +
-                                  " to other users");
+    return ErrnoStatus(
+        errno, "cannot close the data folder " + path + " to other users");
   }
   const std::string lock_path = path + "/lock";
   UniqueFd lock(

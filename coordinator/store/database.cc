@@ -10,8 +10,8 @@ namespace remuda {
 namespace {
 
 absl::Status SqliteError(sqlite3* database, int code) {
-  std::string text = database != nullptr ? sqlite3_errmsg(database)
-                                         : sqlite3_errstr(code);
+  std::string text =
+      database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(code);
   switch (code & 0xff) {
     case SQLITE_FULL:
       return absl::ResourceExhaustedError("the disk is full: " + text);
@@ -115,10 +115,9 @@ absl::StatusOr<Database> Database::Open(const std::string& path, Mode mode) {
                         ? SQLITE_OPEN_READONLY
                         : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   sqlite3* handle = nullptr;
-  const int code =
-      sqlite3_open_v2(path.c_str(), &handle,
-                      flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-                      nullptr);
+  const int code = sqlite3_open_v2(
+      path.c_str(), &handle,
+      flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   Database database(handle);
   if (code != SQLITE_OK) return SqliteError(handle, code);
   return database;

@@ -87,8 +87,7 @@ AgentRegistered ReadAgentRegistered(const HistoryRow& row, const json& body) {
     event.executors.push_back({.kind = ExecutorOf(offer.at("kind")),
                                .slots = offer.at("slots").get<uint64_t>()});
   }
-  event.labels =
-      body.at("labels").get<std::map<std::string, std::string>>();
+  event.labels = body.at("labels").get<std::map<std::string, std::string>>();
   event.at = row.at;
   return event;
 }
@@ -168,11 +167,11 @@ TasksGranted ReadTasksGranted(const HistoryRow& row, const json& body) {
 Written Write(const AttemptsEnded& event) {
   json runs = json::array();
   for (const AttemptsEnded::Run& run : event.runs) {
-    runs.push_back(json::array(
-        {run.ended.tasks.first, run.ended.tasks.count, run.ended.fence.value,
-         NumberOf(run.ended.ending), run.ended.exit_code,
-         run.ended.started ? 1 : 0, NumberOf(run.state),
-         ToNanoseconds(run.not_before)}));
+    runs.push_back(
+        json::array({run.ended.tasks.first, run.ended.tasks.count,
+                     run.ended.fence.value, NumberOf(run.ended.ending),
+                     run.ended.exit_code, run.ended.started ? 1 : 0,
+                     NumberOf(run.state), ToNanoseconds(run.not_before)}));
   }
   return {"attempts_ended",
           event.job,
@@ -229,10 +228,8 @@ TasksReturned ReadTasksReturned(const HistoryRow& row, const json& body) {
 }
 
 Written Write(const JobCancelRequested& event) {
-  return {"job_cancel_requested",
-          event.job,
-          event.at,
-          {{"reason", event.reason}}};
+  return {
+      "job_cancel_requested", event.job, event.at, {{"reason", event.reason}}};
 }
 
 JobCancelRequested ReadJobCancelRequested(const HistoryRow& row,

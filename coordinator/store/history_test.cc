@@ -74,8 +74,7 @@ TEST(HistoryTest, EveryKindComesBackTheSame) {
 }
 
 TEST(HistoryTest, WhatRunsSayIsKept) {
-  const absl::StatusOr<Event> back =
-      FromHistory(ToHistory(OneOfEach()[5]));
+  const absl::StatusOr<Event> back = FromHistory(ToHistory(OneOfEach()[5]));
   ASSERT_TRUE(back.ok());
   const auto& ended = std::get<AttemptsEnded>(*back);
   ASSERT_EQ(ended.runs.size(), 2u);
@@ -101,8 +100,8 @@ TEST(HistoryTest, TheJobComesBackWhole) {
 }
 
 TEST(HistoryTest, BytesThatAreNoTextAreReplaced) {
-  const HistoryRow row =
-      ToHistory(JobCancelRequested{.job = {1}, .reason = "\xff\xfe", .at = kAt});
+  const HistoryRow row = ToHistory(
+      JobCancelRequested{.job = {1}, .reason = "\xff\xfe", .at = kAt});
   EXPECT_TRUE(FromHistory(row).ok());
 }
 
@@ -112,17 +111,17 @@ TEST(HistoryTest, DamagedRowsAreRefused) {
            {.at = kAt, .kind = "job_finished", .job = {1}, .body = "{}"},
            {.at = kAt, .kind = "job_finished", .job = {1}, .body = "{"},
            {.at = kAt,
-            .kind = "job_finished",
-            .job = {1},
-            .body = R"({"state":200,"reason":""})"},
+           .kind = "job_finished",
+           .job = {1},
+           .body = R"({"state":200,"reason":""})"},
            {.at = kAt,
-            .kind = "attempts_ended",
-            .job = {1},
-            .body = R"({"agent":1,"executor":"abacus","runs":[]})"},
+           .kind = "attempts_ended",
+           .job = {1},
+           .body = R"({"agent":1,"executor":"abacus","runs":[]})"},
            {.at = kAt,
-            .kind = "attempts_ended",
-            .job = {1},
-            .body = R"({"agent":1,"executor":"async","runs":[[1,2]]})"}}) {
+           .kind = "attempts_ended",
+           .job = {1},
+           .body = R"({"agent":1,"executor":"async","runs":[[1,2]]})"}}) {
     EXPECT_TRUE(absl::IsDataLoss(FromHistory(row).status())) << row.body;
   }
 }

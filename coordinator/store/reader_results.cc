@@ -47,7 +47,9 @@ struct StoreReader::Page {
   std::vector<TaskRow> rows;
   size_t bytes = 0;
 
-  bool full() const { return bytes >= kReplyBytesMax || rows.size() >= kRowsMax; }
+  bool full() const {
+    return bytes >= kReplyBytesMax || rows.size() >= kRowsMax;
+  }
 };
 
 absl::StatusOr<ResultPage> StoreReader::Results(const GetResults& request) {
@@ -131,11 +133,10 @@ absl::StatusOr<ResultPage> StoreReader::ReadResults(const GetResults& request) {
     const absl::StatusOr<ChunkState> chunk =
         ReadChunk(request.job, ChunkOf(task));
     if (!chunk.ok()) return chunk.status();
-    const TaskIndex stop =
-        std::min(end, (ChunkOf(task) + 1) * kTasksPerChunk);
+    const TaskIndex stop = std::min(end, (ChunkOf(task) + 1) * kTasksPerChunk);
     while (task < stop && !page.full()) {
-      const absl::StatusOr<TaskIndex> next = AddTasks(
-          request, *chunk, task, std::min(stop, task + kWindow), page);
+      const absl::StatusOr<TaskIndex> next =
+          AddTasks(request, *chunk, task, std::min(stop, task + kWindow), page);
       if (!next.ok()) return next.status();
       task = *next;
     }
@@ -299,10 +300,9 @@ absl::StatusOr<LogPage> StoreReader::ReadLogs(const GetLogs& request) {
       ReadChunk(request.job, ChunkOf(request.task));
   if (!chunk.ok()) return chunk.status();
   const uint64_t offset = request.task % kTasksPerChunk;
-  const bool ended = IsTerminal(chunk->state(offset)) ||
-                     IsTerminal((*job)->state);
-  const uint32_t fence =
-      chunk->tries(offset).fence + (ended ? 0u : 1u);
+  const bool ended =
+      IsTerminal(chunk->state(offset)) || IsTerminal((*job)->state);
+  const uint32_t fence = chunk->tries(offset).fence + (ended ? 0u : 1u);
 
   const absl::StatusOr<Statement*> select = Prepared(
       "SELECT offset, bytes FROM logs WHERE job = ? AND task = ? AND "
@@ -329,8 +329,8 @@ absl::StatusOr<LogPage> StoreReader::ReadLogs(const GetLogs& request) {
         page.bytes.size() >= bytes_max) {
       continue;
     }
-    const std::string_view wanted = bytes.substr(page.next - at).substr(
-        0, bytes_max - page.bytes.size());
+    const std::string_view wanted =
+        bytes.substr(page.next - at).substr(0, bytes_max - page.bytes.size());
     page.bytes.append(wanted);
     page.next += wanted.size();
   }

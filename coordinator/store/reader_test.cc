@@ -118,10 +118,11 @@ TEST_F(StoreReaderTest, ResultsMergeStatesRecordsAndGrants) {
   Commit(std::move(unit));
   // Task 0 succeeded; 1 failed once and runs again; 2 and 3 run; 4 waits.
   ChunkState state;
-  state.Set(0, 1, TaskState::kSucceeded, TaskTries::Usual(TaskState::kSucceeded));
+  state.Set(0, 1, TaskState::kSucceeded,
+            TaskTries::Usual(TaskState::kSucceeded));
   state.Set(1, 1, TaskState::kPending, {.fence = 1, .attempts = 1});
-  Commit(Ended({1}, {Record(0, 1, R"("zero")"), Record(1, 1, R"("no")")},
-               state, 1));
+  Commit(Ended({1}, {Record(0, 1, R"("zero")"), Record(1, 1, R"("no")")}, state,
+               1));
   const absl::StatusOr<ResultPage> page =
       reader_->Results({.job = {1}, .limit = 5});
   ASSERT_TRUE(page.ok()) << page.status();
@@ -236,8 +237,8 @@ TEST_F(StoreReaderTest, WhatDoesNotExistIsSaid) {
   EXPECT_TRUE(absl::IsInvalidArgument(
       reader_->Results({.job = {1}, .first = 11}).status()));
   EXPECT_TRUE(absl::IsNotFound(reader_->Logs({.job = {9}}).status()));
-  EXPECT_TRUE(
-      absl::IsInvalidArgument(reader_->Logs({.job = {1}, .task = 10}).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      reader_->Logs({.job = {1}, .task = 10}).status()));
   EXPECT_FALSE(reader_->Logs({.job = {1}, .task = 9})->found);
 }
 

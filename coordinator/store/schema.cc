@@ -137,11 +137,11 @@ absl::Status PrepareSchema(Database& database) {
         std::to_string(*version) + ", this one knows " +
         std::to_string(kSchemaVersion) + "): use that version or a new folder");
   }
-  return database.Execute("BEGIN IMMEDIATE;" + std::string(kTables) +
-                          "INSERT INTO meta VALUES ('generation', '" +
-                          RandomHex(16) + "'), ('last_grant', 0), ('term', 0);" +
-                          "PRAGMA user_version = " +
-                          std::to_string(kSchemaVersion) + ";COMMIT;");
+  return database.Execute(
+      "BEGIN IMMEDIATE;" + std::string(kTables) +
+      "INSERT INTO meta VALUES ('generation', '" + RandomHex(16) +
+      "'), ('last_grant', 0), ('term', 0);" +
+      "PRAGMA user_version = " + std::to_string(kSchemaVersion) + ";COMMIT;");
 }
 
 }  // namespace remuda

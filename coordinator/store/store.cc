@@ -184,9 +184,8 @@ absl::Status Store::WriteUnits(std::span<CommitUnit> units, Batch& batch) {
     for (const ChunkWrite& chunk : output.chunks) {
       Batch::ChunkChange& change = batch.chunks[{chunk.job, chunk.chunk}];
       if (change.last == nullptr) change.version_before = chunk.version - 1;
-      const uint64_t previous = change.last == nullptr
-                                    ? change.version_before
-                                    : change.last->version;
+      const uint64_t previous =
+          change.last == nullptr ? change.version_before : change.last->version;
       if (chunk.version != previous + 1) {
         return absl::FailedPreconditionError("a chunk skips a version");
       }
@@ -415,7 +414,8 @@ absl::Status Store::WriteSummaries(Batch& batch) {
     Statement& update = Get(kUpdateJob);
     int at = 0;
     update.Bind(at++, static_cast<int64_t>(summary->state));
-    for (const uint64_t count : summary->tasks) update.BindUnsigned(at++, count);
+    for (const uint64_t count : summary->tasks)
+      update.BindUnsigned(at++, count);
     update.BindUnsigned(at++, summary->attempts);
     update.BindUnsigned(at++, summary->infrastructure_losses);
     for (const auto& time : {summary->started_at, summary->finished_at}) {
@@ -430,8 +430,8 @@ absl::Status Store::WriteSummaries(Batch& batch) {
     const absl::Status status = Run(kUpdateJob, batch);
     if (!status.ok()) return status;
     if (database_.changed_rows() != 1) {
-      return absl::FailedPreconditionError(
-          "job " + std::to_string(job.value) + " changed but is not stored");
+      return absl::FailedPreconditionError("job " + std::to_string(job.value) +
+                                           " changed but is not stored");
     }
   }
   return absl::OkStatus();

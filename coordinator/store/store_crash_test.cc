@@ -42,8 +42,7 @@ std::set<uint64_t> ReadAcks(int acks, uint64_t count_max) {
 }
 
 TEST(StoreCrashTest, WhatWasAcknowledgedSurvivesKillNine) {
-  const std::string folder =
-      std::string(::testing::TempDir()) + "/store_crash";
+  const std::string folder = std::string(::testing::TempDir()) + "/store_crash";
   std::filesystem::remove_all(folder);
   Random random(20'240'711);
   std::set<uint64_t> acknowledged;

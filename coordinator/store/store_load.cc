@@ -41,42 +41,40 @@ absl::StatusOr<StoredState> Store::Load() {
 }
 
 absl::Status Store::LoadJobs(StoredState& state) {
-  absl::Status status = ForEachRow(
-      database_, SelectJobSql() + "WHERE j.state < 4 ORDER BY j.job",
-      [&](const Statement& row) -> absl::Status {
-        absl::StatusOr<StoredJob> job = ReadStoredJob(row);
-        if (job.ok()) state.jobs.push_back(*std::move(job));
-        return job.status();
-      });
+  absl::Status status =
+      ForEachRow(database_, SelectJobSql() + "WHERE j.state < 4 ORDER BY j.job",
+                 [&](const Statement& row) -> absl::Status {
+                   absl::StatusOr<StoredJob> job = ReadStoredJob(row);
+                   if (job.ok()) state.jobs.push_back(*std::move(job));
+                   return job.status();
+                 });
   if (!status.ok()) return status;
-  return ForEachRow(
-      database_,
-      "SELECT (SELECT value FROM meta WHERE name = 'term'), "
-      "(SELECT value FROM meta WHERE name = 'last_grant'), "
-      "(SELECT COALESCE(MAX(id), 0) FROM agents), "
-      "(SELECT COALESCE(MAX(job), 0) FROM jobs)",
-      [&](const Statement& row) {
-        state.term = {row.Unsigned(0)};
-        state.last_grant = {row.Unsigned(1)};
-        state.last_agent = {row.Unsigned(2)};
-        state.last_job = {row.Unsigned(3)};
-        return absl::OkStatus();
-      });
+  return ForEachRow(database_,
+                    "SELECT (SELECT value FROM meta WHERE name = 'term'), "
+                    "(SELECT value FROM meta WHERE name = 'last_grant'), "
+                    "(SELECT COALESCE(MAX(id), 0) FROM agents), "
+                    "(SELECT COALESCE(MAX(job), 0) FROM jobs)",
+                    [&](const Statement& row) {
+                      state.term = {row.Unsigned(0)};
+                      state.last_grant = {row.Unsigned(1)};
+                      state.last_agent = {row.Unsigned(2)};
+                      state.last_job = {row.Unsigned(3)};
+                      return absl::OkStatus();
+                    });
 }
 
 absl::Status Store::LoadChunks(StoredState& state) {
-  return ForEachRow(
-      database_,
-      "SELECT c.job, c.chunk, c.version, c.state FROM jobs j "
-      "JOIN chunks c ON c.job = j.job WHERE j.state < 4 "
-      "ORDER BY c.job, c.chunk",
-      [&](const Statement& row) {
-        state.chunks.push_back({.job = {row.Unsigned(0)},
-                                .chunk = row.Unsigned(1),
-                                .version = row.Unsigned(2),
-                                .state = row.Text(3)});
-        return absl::OkStatus();
-      });
+  return ForEachRow(database_,
+                    "SELECT c.job, c.chunk, c.version, c.state FROM jobs j "
+                    "JOIN chunks c ON c.job = j.job WHERE j.state < 4 "
+                    "ORDER BY c.job, c.chunk",
+                    [&](const Statement& row) {
+                      state.chunks.push_back({.job = {row.Unsigned(0)},
+                                              .chunk = row.Unsigned(1),
+                                              .version = row.Unsigned(2),
+                                              .state = row.Text(3)});
+                      return absl::OkStatus();
+                    });
 }
 
 absl::Status Store::LoadGrants(StoredState& state) {
@@ -96,19 +94,19 @@ absl::Status Store::LoadGrants(StoredState& state) {
 }
 
 absl::Status Store::LoadAgents(StoredState& state) {
-  return ForEachRow(
-      database_,
-      "SELECT body, registered_at FROM agents WHERE left_at IS NULL ORDER BY id",
-      [&](const Statement& row) -> absl::Status {
-        const absl::StatusOr<Event> event =
-            FromHistory({.at = FromNanoseconds(row.Int(1)),
-                         .kind = "agent_registered",
-                         .job = {},
-                         .body = row.Text(0)});
-        if (!event.ok()) return event.status();
-        state.agents.push_back(std::get<AgentRegistered>(*event));
-        return absl::OkStatus();
-      });
+  return ForEachRow(database_,
+                    "SELECT body, registered_at FROM agents WHERE left_at IS "
+                    "NULL ORDER BY id",
+                    [&](const Statement& row) -> absl::Status {
+                      const absl::StatusOr<Event> event =
+                          FromHistory({.at = FromNanoseconds(row.Int(1)),
+                                       .kind = "agent_registered",
+                                       .job = {},
+                                       .body = row.Text(0)});
+                      if (!event.ok()) return event.status();
+                      state.agents.push_back(std::get<AgentRegistered>(*event));
+                      return absl::OkStatus();
+                    });
 }
 
 }  // namespace remuda

@@ -19,10 +19,9 @@ namespace {
 class StoreTest : public ::testing::Test {
  protected:
   StoreTest()
-      : folder_(std::string(::testing::TempDir()) + "/store_" +
-                ::testing::UnitTest::GetInstance()
-                    ->current_test_info()
-                    ->name()) {
+      : folder_(
+            std::string(::testing::TempDir()) + "/store_" +
+            ::testing::UnitTest::GetInstance()->current_test_info()->name()) {
     std::filesystem::remove_all(folder_);
   }
   ~StoreTest() override { std::filesystem::remove_all(folder_); }
@@ -39,8 +38,8 @@ class StoreTest : public ::testing::Test {
 
   // Changes the file behind the store's back, or refuses to.
   absl::Status Tamper(const std::string& sql) {
-    absl::StatusOr<Database> database = Database::Open(
-        folder_ + "/remuda.sqlite", Database::Mode::kReadWrite);
+    absl::StatusOr<Database> database =
+        Database::Open(folder_ + "/remuda.sqlite", Database::Mode::kReadWrite);
     CHECK_OK(database);
     return database->Execute(sql);
   }
@@ -166,8 +165,7 @@ TEST_F(StoreTest, AVersionOutOfTurnIsRefusedAndNothingOfItStays) {
   ASSERT_TRUE(Commit(store, AcceptRange({1}, "key", 3'000)).ok());
   ASSERT_TRUE(Commit(store, SucceedChunk({1}, 0, 10, 1)).ok());
   CommitUnit again = SucceedChunk({1}, 0, 20, 1);
-  EXPECT_TRUE(
-      absl::IsFailedPrecondition(Commit(store, std::move(again))));
+  EXPECT_TRUE(absl::IsFailedPrecondition(Commit(store, std::move(again))));
   CommitUnit gap = SucceedChunk({1}, 0, 20, 3);
   gap.output.events.push_back(JobCancelRequested{.job = {1}});
   EXPECT_TRUE(absl::IsFailedPrecondition(Commit(store, std::move(gap))));
@@ -269,13 +267,12 @@ TEST_F(StoreTest, GrantsOfAListGetTheirItems) {
   grant.sequence = 1;
   grant.ranges.push_back(
       {.job = {1}, .tasks = {.first = 1'020, .count = 8}, .fence = {1}});
-  unit.output.events.push_back(
-      TestGrant({1}, {1}, grant.ranges[0].tasks, {1}));
-  unit.output.after_commit.push_back(ToAgent{
-      .peer = {1}, .session = {1}, .message = std::move(grant)});
+  unit.output.events.push_back(TestGrant({1}, {1}, grant.ranges[0].tasks, {1}));
+  unit.output.after_commit.push_back(
+      ToAgent{.peer = {1}, .session = {1}, .message = std::move(grant)});
   ASSERT_TRUE(store.Commit({&unit, 1}).ok());
-  const auto& sent = std::get<Grant>(
-      std::get<ToAgent>(unit.output.after_commit[0]).message);
+  const auto& sent =
+      std::get<Grant>(std::get<ToAgent>(unit.output.after_commit[0]).message);
   EXPECT_EQ(sent.ranges[0].items,
             "10200\n10210\n10220\n10230\n10240\n10250\n10260\n10270\n");
 }

@@ -15,10 +15,9 @@ namespace {
 class StoreThreadTest : public ::testing::Test {
  protected:
   StoreThreadTest()
-      : folder_(std::string(::testing::TempDir()) + "/thread_" +
-                ::testing::UnitTest::GetInstance()
-                    ->current_test_info()
-                    ->name()),
+      : folder_(
+            std::string(::testing::TempDir()) + "/thread_" +
+            ::testing::UnitTest::GetInstance()->current_test_info()->name()),
         loop_(clock_) {
     std::filesystem::remove_all(folder_);
   }
@@ -94,16 +93,15 @@ TEST_F(StoreThreadTest, AfterAFailureNothingIsAcknowledged) {
   std::atomic<bool> failed = false;
   bool acknowledged = false;
   {
-    StoreThread thread(
-        Open(), loop_,
-        {.on_failure =
-             [&](const absl::Status& status) {
-               EXPECT_FALSE(status.ok());
-               failed = true;
-               loop_.Stop();
-             },
-         .on_commit = {}},
-        [&](std::vector<CommitUnit>) { acknowledged = true; });
+    StoreThread thread(Open(), loop_,
+                       {.on_failure =
+                            [&](const absl::Status& status) {
+                              EXPECT_FALSE(status.ok());
+                              failed = true;
+                              loop_.Stop();
+                            },
+                        .on_commit = {}},
+                       [&](std::vector<CommitUnit>) { acknowledged = true; });
     CommitUnit wrong = SucceedChunk({1}, 0, 10, 5);
     CommitUnit second = SucceedChunk({1}, 0, 10, 7);
     wrong.output.chunks.push_back(second.output.chunks[0]);
