@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "coordinator/core/chunk.h"
-#include "coordinator/core/core.h"
+#include "coordinator/core/input.h"
 #include "coordinator/store/database.h"
 #include "jobs/ids.h"
 #include "wire/client_messages.h"

@@ -11,7 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "coordinator/core/core.h"
+#include "coordinator/core/input.h"
 #include "coordinator/store/commit_unit.h"
 #include "coordinator/store/data_folder.h"
 #include "coordinator/store/database.h"

@@ -1,6 +1,5 @@
 #include "coordinator/store/store_thread.h"
 
-#include <csignal>
 #include <iterator>
 #include <utility>
 
@@ -14,13 +13,7 @@ StoreThread::StoreThread(Store store, EventLoop& loop, Options options,
       options_(std::move(options)),
       on_committed_(std::move(on_committed)),
       store_(std::move(store)) {
-  // Signals are for the thread that waits for them.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &before);
   thread_ = std::thread([this] { RunThread(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 StoreThread::~StoreThread() {

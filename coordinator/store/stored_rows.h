@@ -3,7 +3,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "coordinator/core/core.h"
+#include "coordinator/core/input.h"
 #include "coordinator/store/database.h"
 #include "wire/client_messages.h"
 
