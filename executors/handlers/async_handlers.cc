@@ -11,6 +11,8 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "executors/handlers/http_client.h"
+#include "executors/handlers/http_handlers.h"
 #include "executors/handlers/sleep_parameters.h"
 
 namespace remuda {
@@ -45,8 +47,11 @@ class SleepHandler : public AsyncHandler {
 
 }  // namespace
 
-AsyncHandlers ShippedAsyncHandlers(asio::io_context&) {
+AsyncHandlers ShippedAsyncHandlers(asio::io_context& loop) {
   AsyncHandlers handlers;
+  const auto client = std::make_shared<HttpClient>(loop);
+  handlers["http.crawl"] = MakeHttpCrawlHandler(client);
+  handlers["http.fetch"] = MakeHttpFetchHandler(client);
   handlers["noop"] = std::make_unique<NoopHandler>();
   handlers["sleep"] = std::make_unique<SleepHandler>();
   return handlers;
