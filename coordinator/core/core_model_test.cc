@@ -42,6 +42,7 @@ class World {
     loss_ = static_cast<double>(random_.Below(3)) * 0.04;
     copies_ = static_cast<double>(random_.Below(3)) * 0.1;
     restarts_ = static_cast<double>(random_.Below(3)) * 0.004;
+    late_ = static_cast<double>(random_.Below(3)) * 0.1;
     leaves_ = static_cast<double>(random_.Below(3)) * 0.002;
     delay_max_ = 1 + random_.Below(4);
     const uint64_t agents = 1 + random_.Below(4);
@@ -53,12 +54,12 @@ class World {
   void Run() {
     const MonotonicTime calm = now_.monotonic + kFaultsLast;
     while (now_.monotonic < calm) Tick();
-    loss_ = copies_ = restarts_ = leaves_ = 0;
+    loss_ = copies_ = late_ = restarts_ = leaves_ = 0;
     for (AgentSlot& slot : agents_) slot.cut_until = now_.monotonic;
     const MonotonicTime end = now_.monotonic + kCalmMax;
     while (!AllDone() && now_.monotonic < end) Tick();
-    Expect(AllDone(), "everything ends once the faults stop");
     CommitAll();
+    Expect(AllDone(), "everything ends once the faults stop" + Unfinished());
     Expect(core_->StateDigest() == ReplayDigest(store_.history()),
            "replay gives the live state");
     CheckEnds();
@@ -110,7 +111,7 @@ class World {
 
   void Replace(AgentSlot& slot) {
     const ModelAgent::Options options = {.lease = options_.lease,
-                                         .credit = 1 + random_.Below(800),
+                                         .credit = 16 + random_.Below(800),
                                          .slow = Chance(0.2)};
     slot.agent = std::make_unique<ModelAgent>(
         random_, ledger_, options,
@@ -169,9 +170,14 @@ class World {
     if (Chance(loss_)) return;
     const int copies = Chance(copies_) ? 2 : 1;
     for (int i = 0; i < copies; ++i) {
-      const MonotonicTime at =
+      MonotonicTime at =
           now_.monotonic +
           kTick * static_cast<int64_t>(random_.Below(delay_max_));
+      // A connection keeps the order, but faults may not.
+      if (!Chance(late_)) {
+        MonotonicTime& last = last_at_[{packet.peer, packet.to_core}];
+        last = at = std::max(at, last);
+      }
       network_.emplace(at, packet);
     }
   }
@@ -362,6 +368,25 @@ class World {
     return true;
   }
 
+  // For a person who looks into a seed.
+  std::string Unfinished() const {
+    std::string text;
+    for (const auto& [id, job] : store_.summaries()) {
+      if (IsTerminal(job.state)) continue;
+      text += "\n  job " + std::to_string(id.value) + " of " +
+              std::to_string(job.total) + " at most " +
+              std::to_string(CapOf(job.name)) + ":";
+      for (const uint64_t count : job.tasks) {
+        text += " " + std::to_string(count);
+      }
+    }
+    for (const AgentSummary& agent : core_->agents()) {
+      text += "\n  " + agent.name + " " + std::string(Name(agent.state)) +
+              " runs " + std::to_string(agent.running);
+    }
+    return text;
+  }
+
   void CheckEnds() {
     for (const Client& client : clients_) {
       for (size_t i = 0; i < client.ids.size(); ++i) {
@@ -415,6 +440,7 @@ class World {
   Ledger ledger_;
   std::deque<Pending> committing_;
   std::multimap<MonotonicTime, Packet> network_;
+  std::map<std::pair<Peer, bool>, MonotonicTime> last_at_;
   std::vector<AgentSlot> agents_;
   std::vector<Client> clients_;
   std::set<JobId> cancelled_;
@@ -424,6 +450,7 @@ class World {
   uint64_t last_instance_ = 0;
   double loss_ = 0;
   double copies_ = 0;
+  double late_ = 0;
   double restarts_ = 0;
   double leaves_ = 0;
   uint64_t delay_max_ = 1;
