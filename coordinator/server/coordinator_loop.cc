@@ -1,0 +1,215 @@
+#include "coordinator/server/coordinator_loop.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+#include <variant>
+
+#include "base/check.h"
+#include "base/log.h"
+
+namespace remuda {
+
+absl::StatusOr<std::unique_ptr<CoordinatorLoop>> CoordinatorLoop::Start(
+    const Options& options, Store store, WireContext& context, EventLoop& loop,
+    CoordinatorMetrics& metrics) {
+  std::unique_ptr<CoordinatorLoop> self(
+      new CoordinatorLoop(options, loop, metrics));
+  const absl::Status restored = self->Restore(store);
+  if (!restored.ok()) return restored;
+
+  const std::string path = store.folder().database_path();
+  for (std::unique_ptr<ReaderThread>* thread :
+       {&self->queries_, &self->submissions_}) {
+    absl::StatusOr<StoreReader> reader = StoreReader::Open(path);
+    if (!reader.ok()) return reader.status();
+    *thread = std::make_unique<ReaderThread>(*std::move(reader), loop);
+  }
+
+  CoordinatorLoop* const me = self.get();
+  absl::StatusOr<std::unique_ptr<RouterSocket>> socket =
+      RouterSocket::Bind({.endpoint = options.listen}, context, loop,
+                         [me](WirePeer peer, std::string_view frame) {
+                           me->OnFrame({peer.value}, frame);
+                         });
+  if (!socket.ok()) return socket.status();
+  self->socket_ = *std::move(socket);
+  self->outbox_ = std::make_unique<Outbox>(
+      *self->socket_, loop, [me](Peer peer) { me->OnPeerGone(peer); });
+  self->store_ = std::make_unique<StoreThread>(
+      std::move(store), loop,
+      StoreThread::Options{
+          .on_failure = options.on_store_failure,
+          .on_commit =
+              [&metrics](const CommitFacts& facts, Duration duration) {
+                metrics.OnCommit(facts, duration);
+              }},
+      [me](std::vector<CommitUnit> units) {
+        me->OnCommitted(std::move(units));
+      });
+  loop.AddTurnEnd([me] { me->EndTurn(); });
+  return self;
+}
+
+CoordinatorLoop::CoordinatorLoop(const Options& options, EventLoop& loop,
+                                 CoordinatorMetrics& metrics)
+    : options_(options), loop_(loop), metrics_(metrics), core_(options.core) {}
+
+absl::Status CoordinatorLoop::Restore(Store& store) {
+  absl::StatusOr<StoredState> state = store.Load();
+  if (!state.ok()) return state.status();
+  for (const StoredJob& job : state->jobs) {
+    committed_[job.summary.id] = job.summary;
+  }
+  return core_.Restore(CurrentTime(), *state);
+}
+
+Now CoordinatorLoop::CurrentTime() const {
+  return {.monotonic = loop_.Now(), .wall = loop_.clock().WallNow()};
+}
+
+void CoordinatorLoop::OnFrame(Peer peer, std::string_view frame) {
+  if (Ignored(peer)) return;
+  absl::StatusOr<IncomingFrame> incoming = DecodeIncoming(frame);
+  if (!incoming.ok()) {
+    OnBadFrame(peer, frame, incoming.status());
+    return;
+  }
+  metrics_.OnFrameIn(frame);
+  if (auto* agent = std::get_if<AgentFrame>(&*incoming)) {
+    core_.OnAgentMessage(
+        CurrentTime(),
+        {.peer = peer, .term = agent->term, .session = agent->session},
+        std::move(agent->message));
+    changed_ = true;
+  } else {
+    auto& request = std::get<RequestFrame>(*incoming);
+    OnRequest(peer, request.number, std::move(request.request));
+  }
+}
+
+void CoordinatorLoop::OnBadFrame(Peer peer, std::string_view frame,
+                                 const absl::Status& status) {
+  const absl::StatusOr<FrameHeader> header = DecodeHeader(frame);
+  const bool other_version =
+      absl::IsFailedPrecondition(status) || absl::IsUnimplemented(status);
+  metrics_.OnMalformed(other_version ? "version" : "malformed");
+  if (strikes_.size() >= kStrikersMax && !strikes_.contains(peer)) {
+    strikes_.erase(strikes_.begin());
+  }
+  const uint32_t strikes = ++strikes_[peer];
+  const std::string reason = std::string(status.message());
+  Log(LogLevel::kWarning, "malformed_frame",
+      "A peer sent what is no message of ours.",
+      {{"peer", peer.value}, {"strikes", strikes}, {"reason", reason}});
+  if (header.ok() && header->kind == FrameKind::kRequest) {
+    ReplyError(peer, header->number, absl::InvalidArgumentError(reason));
+    return;
+  }
+  const Refusal refusal = {.code = other_version ? Refusal::Code::kVersion
+                                                 : Refusal::Code::kMalformed,
+                           .reason = reason};
+  Send(ToAgent{.peer = peer, .session = {}, .message = refusal});
+}
+
+bool CoordinatorLoop::Ignored(Peer peer) const {
+  if (strikes_.empty()) return false;
+  const auto found = strikes_.find(peer);
+  return found != strikes_.end() && found->second >= kStrikesMax;
+}
+
+void CoordinatorLoop::OnPeerGone(Peer peer) {
+  watches_.Drop(peer);
+  core_.OnAgentUnreachable(CurrentTime(), peer);
+  changed_ = true;
+}
+
+void CoordinatorLoop::EndTurn() {
+  const std::optional<MonotonicTime> next = core_.next_time();
+  if (changed_ || (next.has_value() && *next <= loop_.Now())) Advance();
+  SendWatches();
+  ArmTimer();
+}
+
+void CoordinatorLoop::Advance() {
+  // What the disk cannot take stays in the core, where it gathers into one
+  // unit; OnCommitted() comes back here.
+  if (store_->full()) return;
+  changed_ = false;
+  const MonotonicTime start = loop_.clock().Now();
+  const Now now = CurrentTime();
+  // A lease may only run out once what its holder sent has been read.
+  if (socket_->drained()) core_.OnTime(now);
+  core_.Dispatch(now);
+  CommitUnit unit;
+  unit.output = core_.TakeOutput();
+  metrics_.OnDispatch(loop_.clock().Now() - start);
+  for (const auto& send : unit.output.at_once) Send(send);
+  unit.output.at_once.clear();
+
+  unit.items = std::exchange(pending_items_, {});
+  const Output& output = unit.output;
+  const bool writes = output.needs_commit() || !output.grants_done.empty() ||
+                      !output.summaries.empty();
+  if (!writes && store_->idle()) {
+    for (const auto& send : output.after_commit) Send(send);
+  } else if (writes || !output.after_commit.empty()) {
+    store_->Commit(std::move(unit));
+  }
+}
+
+void CoordinatorLoop::OnCommitted(std::vector<CommitUnit> units) {
+  for (const CommitUnit& unit : units) {
+    for (const JobSummary& summary : unit.output.summaries) {
+      if (IsTerminal(summary.state)) {
+        committed_.erase(summary.id);
+      } else {
+        committed_[summary.id] = summary;
+      }
+    }
+    watches_.OnCommitted(unit.output.summaries);
+    for (const auto& send : unit.output.after_commit) Send(send);
+  }
+}
+
+void CoordinatorLoop::ArmTimer() {
+  std::optional<MonotonicTime> next = core_.next_time();
+  for (const auto& other : {watches_.next_time(), staging_.next_time()}) {
+    if (other.has_value()) next = std::min(next.value_or(*other), *other);
+  }
+  // Input that must wait for the disk comes back by OnCommitted().
+  if (!next.has_value() || store_->full()) return;
+  if (timer_armed_ && timer_time_ <= *next) return;
+  if (timer_armed_) loop_.CancelTimer(timer_);
+  timer_armed_ = true;
+  timer_time_ = *next;
+  timer_ = loop_.RunAt(*next, [this] {
+    timer_armed_ = false;
+    staging_.DropIdle(loop_.Now());
+  });
+}
+
+void CoordinatorLoop::Send(const ::remuda::Send& send) {
+  if (const auto* to_agent = std::get_if<ToAgent>(&send)) {
+    std::string frame =
+        EncodeCoordinator(to_agent->message, core_.term(), to_agent->session);
+    metrics_.OnFrameOut(frame);
+    outbox_->Send(to_agent->peer, std::move(frame));
+    return;
+  }
+  const auto& to_client = std::get<ToClient>(send);
+  Reply(to_client.peer, to_client.request, to_client.reply);
+}
+
+void CoordinatorLoop::Reply(Peer peer, uint64_t number,
+                            const ClientReply& reply) {
+  std::string frame = EncodeReply(reply, number);
+  metrics_.OnFrameOut(frame);
+  outbox_->Send(peer, std::move(frame));
+}
+
+void CoordinatorLoop::SendWatches() {
+  for (const ToClient& reply : watches_.TakeDue(loop_.Now())) Send(reply);
+}
+
+}  // namespace remuda

@@ -1,0 +1,130 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/event_loop.h"
+#include "coordinator/core/core.h"
+#include "coordinator/server/coordinator_metrics.h"
+#include "coordinator/server/item_staging.h"
+#include "coordinator/server/outbox.h"
+#include "coordinator/server/reader_thread.h"
+#include "coordinator/server/submission.h"
+#include "coordinator/server/watches.h"
+#include "coordinator/store/store_thread.h"
+#include "wire/codec.h"
+#include "wire/router_socket.h"
+
+namespace remuda {
+
+// What the control loop of a coordinator consists of: feeds what arrives to
+// the core, gives its output to the store, and sends what may be sent. Decides
+// nothing that the core decides; answers requests that only read.
+//
+// Thread: confined to the loop's; built and taken down while it does not run.
+// Lifetime: ends before the loop.
+class CoordinatorLoop {
+ public:
+  // Malformed frames of one peer after which it is ignored.
+  static constexpr uint32_t kStrikesMax = 3;
+  static constexpr size_t kStrikersMax = 4'096;
+
+  struct Options {
+    std::string listen;
+    std::string version;
+    Durability durability = Durability::kFull;
+    CoreOptions core;
+    // On the store's thread, after the first error; ends the process.
+    std::function<void(const absl::Status&)> on_store_failure;
+  };
+
+  // Restores the core from the store and listens.
+  static absl::StatusOr<std::unique_ptr<CoordinatorLoop>> Start(
+      const Options& options, Store store, WireContext& context,
+      EventLoop& loop, CoordinatorMetrics& metrics);
+
+  CoordinatorLoop(const CoordinatorLoop&) = delete;
+  CoordinatorLoop& operator=(const CoordinatorLoop&) = delete;
+
+  const std::string& endpoint() const { return socket_->endpoint(); }
+
+  // For the metrics; on the loop.
+  const Core& core() const { return core_; }
+  RouterSocket::Counters socket_counters() const { return socket_->counters(); }
+
+ private:
+  CoordinatorLoop(const Options& options, EventLoop& loop,
+                  CoordinatorMetrics& metrics);
+  absl::Status Restore(Store& store);
+
+  Now CurrentTime() const;
+
+  // What arrives.
+  void OnFrame(Peer peer, std::string_view frame);
+  void OnBadFrame(Peer peer, std::string_view frame,
+                  const absl::Status& status);
+  bool Ignored(Peer peer) const;
+  void OnPeerGone(Peer peer);
+
+  // One turn: see docs/ARCHITECTURE.md.
+  void EndTurn();
+  void Advance();
+  void ArmTimer();
+  void OnCommitted(std::vector<CommitUnit> units);
+
+  // Requests of clients (client_requests.cc).
+  void OnRequest(Peer peer, uint64_t number, ClientRequest request);
+  void On(Peer peer, uint64_t number, UploadItems request);
+  void On(Peer peer, uint64_t number, Submit request);
+  void On(Peer peer, uint64_t number, CancelJob request);
+  void On(Peer peer, uint64_t number, GetJobs request);
+  void On(Peer peer, uint64_t number, WatchJobs request);
+  void On(Peer peer, uint64_t number, GetResults request);
+  void On(Peer peer, uint64_t number, GetLogs request);
+  void On(Peer peer, uint64_t number, GetAgents request);
+  void On(Peer peer, uint64_t number, GetInfo request);
+  void AcceptPrepared(Peer peer, uint64_t number, const std::string& key,
+                      absl::StatusOr<PreparedSubmission> prepared,
+                      std::optional<StoredSubmission> stored);
+  void AddWatch(Peer peer, uint64_t number, const WatchJobs& request,
+                std::vector<JobSummary> stored);
+  // Asks the store's reader; answers with what it says.
+  template <typename Read>
+  void AnswerFromStore(Peer peer, uint64_t number, Read read);
+
+  void Send(const ::remuda::Send& send);
+  void Reply(Peer peer, uint64_t number, const ClientReply& reply);
+  void ReplyError(Peer peer, uint64_t number, const absl::Status& status);
+  void SendWatches();
+
+  const Options options_;
+  EventLoop& loop_;
+  CoordinatorMetrics& metrics_;
+  Core core_;
+
+  std::map<Peer, uint32_t> strikes_;
+  ItemStaging staging_;
+  Watches watches_;
+  std::map<JobId, JobSummary> committed_;   // of live jobs
+  std::vector<StagedItems> pending_items_;  // for the next unit
+
+  bool changed_ = true;  // the core was fed since the last turn
+  bool timer_armed_ = false;
+  TimerId timer_{};
+  MonotonicTime timer_time_{};
+
+  std::unique_ptr<RouterSocket> socket_;
+  std::unique_ptr<Outbox> outbox_;
+  std::unique_ptr<ReaderThread> queries_;
+  std::unique_ptr<ReaderThread> submissions_;
+  std::unique_ptr<StoreThread> store_;
+};
+
+}  // namespace remuda
