@@ -155,6 +155,8 @@ class RouterSocket::Impl {
 
   const std::string& endpoint() const { return endpoint_; }
 
+  bool drained() const { return !scheduled_; }
+
   Counters counters() const {
     Counters counters = counters_;
     counters.peers = peers_.size();
@@ -273,6 +275,8 @@ const std::string& RouterSocket::endpoint() const { return impl_->endpoint(); }
 absl::Status RouterSocket::Send(WirePeer peer, std::string_view frame) {
   return impl_->Send(peer, frame);
 }
+
+bool RouterSocket::drained() const { return impl_->drained(); }
 
 RouterSocket::Counters RouterSocket::counters() const {
   return impl_->counters();

@@ -61,6 +61,9 @@ class RouterSocket {
   // it has gone; InvalidArgument for a frame that is too long.
   absl::Status Send(WirePeer peer, std::string_view frame);
 
+  // Everything that had arrived before this turn has been handed over.
+  bool drained() const;
+
   struct Counters {
     uint64_t frames_received = 0;
     uint64_t bytes_received = 0;
