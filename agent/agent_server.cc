@@ -1,0 +1,178 @@
+#include "agent/agent_server.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "agent/agent_session.h"
+#include "agent/spool.h"
+#include "base/event_loop.h"
+#include "base/file_descriptor.h"
+#include "base/log.h"
+#include "base/random.h"
+
+namespace remuda {
+namespace {
+
+absl::Status MakeFolder(const std::string& path) {
+  const std::filesystem::path parent =
+      std::filesystem::path(path).lexically_normal().parent_path();
+  std::error_code error;
+  if (!parent.empty()) std::filesystem::create_directories(parent, error);
+  if (error) return ErrnoStatus(error.value(), "cannot make " + path);
+  if (mkdir(path.c_str(), 0700) == 0) return absl::OkStatus();
+  if (errno == EEXIST && std::filesystem::is_directory(path, error)) {
+    return absl::OkStatus();
+  }
+  return ErrnoStatus(errno, "cannot make the folder " + path);
+}
+
+std::string DefaultName() {
+  char host[256] = {};
+  if (gethostname(host, sizeof(host) - 1) != 0) return "agent";
+  return std::string(host) + "-" + std::to_string(getpid());
+}
+
+}  // namespace
+
+class AgentServer::Impl {
+ public:
+  explicit Impl(AgentOptions options)
+      : options_(std::move(options)),
+        // A lease runs out in a suspended machine too.
+        clock_(SystemClock::Suspend::kCounted),
+        loop_(clock_),
+        random_(SystemSeed()),
+        ready_(std::make_shared<AgentSession::Ready>()) {}
+
+  ~Impl() {
+    Stop();
+    Join().IgnoreError();
+  }
+
+  absl::Status Start(WireContext& context) {
+    if (options_.executors.empty()) {
+      return absl::InvalidArgumentError("an agent needs an executor");
+    }
+    absl::Status made = MakeFolder(options_.data_folder);
+    if (!made.ok()) return made;
+    absl::StatusOr<std::unique_ptr<Spool>> spool =
+        Spool::Open({.folder = options_.data_folder});
+    if (!spool.ok()) return spool.status();
+    if ((*spool)->bytes_discarded() > 0) {
+      Log(LogLevel::kWarning, "spool_discarded",
+          "Results of an earlier agent in this folder were not confirmed; "
+          "their tasks run again.",
+          {{"bytes", (*spool)->bytes_discarded()}});
+    }
+    absl::StatusOr<std::vector<ExecutorEntry>> executors = MakeExecutors();
+    if (!executors.ok()) return executors.status();
+
+    absl::StatusOr<std::unique_ptr<AgentSession>> session = AgentSession::Start(
+        {.core = CoreOptions(),
+         .socket = {.endpoint = options_.coordinator,
+                    .reconnect = ReconnectDelays::For(options_.coordinator)}},
+        *std::move(executors), ready_, *std::move(spool), context, loop_,
+        random_,
+        {.on_output = nullptr, .on_ended = [this](const absl::Status& status) {
+           ended_ = status;
+           loop_.Stop();
+         }});
+    if (!session.ok()) return session.status();
+    session_ = *std::move(session);
+    thread_ = std::thread([this] {
+      loop_.Run();
+      session_.reset();  // stops what runs, on the thread that started it
+    });
+    return absl::OkStatus();
+  }
+
+  const std::string& http_address() const { return http_address_; }
+
+  void Drain() {
+    loop_.Post([this] {
+      if (session_ != nullptr) session_->Drain(options_.drain);
+    });
+  }
+
+  void Stop() {
+    loop_.Post([this] {
+      if (session_ != nullptr) session_->Leave();
+    });
+  }
+
+  absl::Status Join() {
+    if (thread_.joinable()) thread_.join();
+    return ended_;
+  }
+
+ private:
+  AgentCoreOptions CoreOptions() {
+    return {.version = options_.version,
+            .name = options_.name.empty() ? DefaultName() : options_.name,
+            .instance = RandomHex(16),
+            .executors = {},
+            .job_types = {},
+            .labels = options_.labels,
+            .backoff_spread = random_.Unit()};
+  }
+
+  absl::StatusOr<std::vector<ExecutorEntry>> MakeExecutors() {
+    std::vector<ExecutorEntry> entries;
+    for (const ExecutorFactory& factory : options_.executors) {
+      // The factory alone knows the kind, so each gets a flag first and the
+      // kind afterwards, which no outcome precedes.
+      auto place = std::make_shared<std::atomic<size_t>>(0);
+      absl::StatusOr<ExecutorEntry> entry = factory(
+          {.notify =
+               [this, ready = ready_, place] {
+                 (*ready)[place->load()].store(true, std::memory_order_release);
+                 loop_.Post([] {});
+               },
+           .clock = &clock_,
+           .data_folder = options_.data_folder});
+      if (!entry.ok()) return entry.status();
+      place->store(static_cast<size_t>(entry->executor->facts().kind));
+      entries.push_back(*std::move(entry));
+    }
+    return entries;
+  }
+
+  AgentOptions options_;
+  SystemClock clock_;
+  EventLoop loop_;
+  Random random_;
+  // Shared with the executors' Notify, which may outlast the session.
+  std::shared_ptr<AgentSession::Ready> ready_;
+  std::unique_ptr<AgentSession> session_;
+  std::string http_address_;
+  absl::Status ended_;
+  std::thread thread_;
+};
+
+absl::StatusOr<std::unique_ptr<AgentServer>> AgentServer::Start(
+    AgentOptions options, WireContext& context) {
+  std::unique_ptr<AgentServer> server(
+      new AgentServer(std::make_unique<Impl>(std::move(options))));
+  const absl::Status started = server->impl_->Start(context);
+  if (!started.ok()) return started;
+  return server;
+}
+
+AgentServer::AgentServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+AgentServer::~AgentServer() = default;
+
+const std::string& AgentServer::http_address() const {
+  return impl_->http_address();
+}
+void AgentServer::Drain() { impl_->Drain(); }
+void AgentServer::Stop() { impl_->Stop(); }
+absl::Status AgentServer::Join() { return impl_->Join(); }
+
+}  // namespace remuda

@@ -1,0 +1,179 @@
+#include "agent/agent_server.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "agent/fake_coordinator.h"
+#include "base/event_loop.h"
+#include "executors/handlers/blocking_handlers.h"
+#include "executors/thread_pool/thread_pool_executor.h"
+#include "jobs/job.h"
+#include "jobs/job_json.h"
+
+namespace remuda {
+namespace {
+
+// The coordinator's loop is the test's; the agent has its own.
+class AgentServerTest : public testing::Test {
+ protected:
+  static constexpr Duration kPatience = std::chrono::seconds(60);
+
+  AgentServerTest() : loop_(clock_) {
+    // Not the test's own folder, whose path is too long for a socket.
+    std::string folder = "/tmp/remuda_XXXXXX";
+    folder_ = mkdtemp(folder.data());
+    coordinator_ = std::make_unique<FakeCoordinator>(
+        context_, loop_, "ipc://" + folder_ + "/socket", Term{1});
+    loop_.AddTurnEnd([this] {
+      if (condition_ && condition_()) loop_.Stop();
+    });
+  }
+
+  AgentOptions Options() {
+    AgentOptions options;
+    options.version = "1";
+    options.coordinator = coordinator_->endpoint();
+    options.labels = {{"zone", "a"}};
+    options.data_folder = folder_ + "/data/agent";
+    options.executors = {[](const ExecutorSurroundings& surroundings)
+                             -> absl::StatusOr<ExecutorEntry> {
+      ExecutorEntry entry;
+      entry.executor = std::make_unique<ThreadPoolExecutor>(
+          ThreadPoolOptions{.slots = 8}, ShippedBlockingHandlers(),
+          *surroundings.clock, surroundings.notify);
+      entry.job_types = {"noop", "sleep"};
+      return entry;
+    }};
+    return options;
+  }
+
+  ~AgentServerTest() override { std::filesystem::remove_all(folder_); }
+
+  [[nodiscard]] bool RunUntil(std::function<bool()> condition) {
+    condition_ = std::move(condition);
+    Tick();
+    bool in_time = true;
+    const TimerId limit = loop_.RunAfter(kPatience, [this, &in_time] {
+      in_time = false;
+      loop_.Stop();
+    });
+    loop_.Run();
+    loop_.CancelTimer(limit);
+    condition_ = nullptr;
+    return in_time;
+  }
+
+  Grant Noops(uint64_t count) {
+    Job job;
+    job.name = "n";
+    job.type = "noop";
+    job.tasks.kind = TaskSource::Kind::kRange;
+    job.tasks.written = TaskSource::Written::kRange;
+    job.tasks.to = static_cast<int64_t>(count) - 1;
+    return {.sequence = 1,
+            .definitions = {{.job = {1}, .job_json = JobToJson(job)}},
+            .ranges = {{.job = {1},
+                        .executor = ExecutorKind::kThreadPool,
+                        .tasks = {0, count},
+                        .fence = {1}}}};
+  }
+
+  uint64_t Ended() {
+    uint64_t ended = 0;
+    for (const Results& message : coordinator_->results) {
+      for (const EndedBatch& batch : message.batches) {
+        for (const EndingRun& run : batch.runs) {
+          EXPECT_EQ(run.ending, Ending::kSucceeded);
+          ended += run.tasks.count;
+        }
+      }
+    }
+    return ended;
+  }
+
+  SystemClock clock_;
+  WireContext context_;
+  EventLoop loop_;
+  std::string folder_;
+  std::unique_ptr<FakeCoordinator> coordinator_;
+
+ private:
+  // Another turn soon, for conditions that come true behind the hook.
+  void Tick() {
+    loop_.RunAfter(std::chrono::milliseconds(2), [this] {
+      if (condition_) Tick();
+    });
+  }
+
+  std::function<bool()> condition_;
+};
+
+TEST_F(AgentServerTest, RunsManyTasksInFewMessagesAndDrains) {
+  auto server = AgentServer::Start(Options(), context_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  ASSERT_TRUE(RunUntil([this] { return !coordinator_->heartbeats.empty(); }));
+  EXPECT_EQ(coordinator_->hellos[0].labels.at("zone"), "a");
+  EXPECT_EQ(coordinator_->hellos[0].instance.size(), 32u);
+  EXPECT_FALSE(coordinator_->hellos[0].name.empty());
+  coordinator_->Send(Noops(20'000));
+  ASSERT_TRUE(RunUntil([this] { return Ended() == 20'000; }));
+  EXPECT_LT(coordinator_->results.size(), 2'000u);
+
+  (*server)->Drain();
+  ASSERT_TRUE(RunUntil([this] { return !coordinator_->goodbyes.empty(); }));
+  EXPECT_TRUE((*server)->Join().ok());
+}
+
+TEST_F(AgentServerTest, StopsAtOnceAndSaysSo) {
+  auto server = AgentServer::Start(Options(), context_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  ASSERT_TRUE(RunUntil([this] { return !coordinator_->heartbeats.empty(); }));
+  (*server)->Stop();
+  EXPECT_TRUE((*server)->Join().ok());
+  ASSERT_TRUE(RunUntil([this] { return !coordinator_->goodbyes.empty(); }));
+}
+
+TEST_F(AgentServerTest, ARefusalReachesWhoeverJoins) {
+  coordinator_->refuse_hello =
+      Refusal{.code = Refusal::Code::kForbidden, .reason = "not you"};
+  auto server = AgentServer::Start(Options(), context_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  ASSERT_TRUE(RunUntil([this] { return !coordinator_->hellos.empty(); }));
+  EXPECT_TRUE(absl::IsFailedPrecondition((*server)->Join()));
+}
+
+TEST_F(AgentServerTest, ItsDataFolderIsItsOwn) {
+  auto server = AgentServer::Start(Options(), context_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  struct stat folder = {};
+  ASSERT_EQ(stat((folder_ + "/data/agent").c_str(), &folder), 0);
+  EXPECT_EQ(folder.st_mode & 0777, 0700u);
+  EXPECT_TRUE(absl::IsFailedPrecondition(
+      AgentServer::Start(Options(), context_).status()));
+}
+
+TEST_F(AgentServerTest, BadOptionsAreRefused) {
+  AgentOptions options = Options();
+  options.executors.clear();
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      AgentServer::Start(std::move(options), context_).status()));
+  options = Options();
+  options.coordinator = "nonsense";
+  EXPECT_FALSE(AgentServer::Start(std::move(options), context_).ok());
+  options = Options();
+  options.executors = {[](const ExecutorSurroundings&) {
+    return absl::UnavailableError("no spawner");
+  }};
+  EXPECT_TRUE(absl::IsUnavailable(
+      AgentServer::Start(std::move(options), context_).status()));
+}
+
+}  // namespace
+}  // namespace remuda

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "executors/executor.h"
+
+namespace remuda {
+
+// One executor of this agent and the job types that it can run.
+struct ExecutorEntry {
+  std::unique_ptr<Executor> executor;
+  std::vector<std::string> job_types;
+};
+
+// What the agent gives an executor.
+struct ExecutorSurroundings {
+  Executor::Notify notify;
+  const Clock* clock = nullptr;  // outlives the executor
+  std::string data_folder;       // of the agent, 0700
+};
+
+// How main() says which executors there are, so that the agent knows none of
+// them by name. Called once, before the control loop starts.
+using ExecutorFactory = std::function<absl::StatusOr<ExecutorEntry>(
+    const ExecutorSurroundings& surroundings)>;
+
+}  // namespace remuda
