@@ -16,6 +16,8 @@ _WARNINGS = [
     # inlines strings and optionals.
     "-Wno-restrict",
     "-Wno-maybe-uninitialized",
+    # Part of -Wconversion for clang alone; the two should agree.
+    "-Wno-sign-conversion",
     # Designated initialisers name what differs from the default; the rest is
     # value-initialised, which is the point of them.
     "-Wno-missing-field-initializers",
