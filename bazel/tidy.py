@@ -58,21 +58,6 @@ PURE_OURS = re.compile(
     r"executors/executor\.h$|"
     r"absl/(status|strings|container|hash|types|algorithm|cleanup|functional)/")
 
-# Sources without a test of their own name, and the test that covers them.
-TESTED_BY = {
-    "executors/admission.cc": "executors/executor_contract.cc",
-    "executors/process_pool/child_process.cc":
-        "executors/process_pool/spawner_test.cc",
-    "executors/process_pool/process_tree.cc":
-        "executors/process_pool/spawner_test.cc",
-    "executors/process_pool/spawn_message.cc":
-        "executors/process_pool/spawner_test.cc",
-    "executors/process_pool/spawner_main.cc":
-        "executors/process_pool/spawner_test.cc",
-    "wire/agent_bodies.cc": "wire/codec_test.cc",
-    "wire/client_bodies.cc": "wire/codec_test.cc",
-}
-
 # What reaches for the world behind the backs of those who own it: pattern,
 # who may, what to do instead.
 BANNED = [
@@ -364,20 +349,26 @@ def check_readmes(sources):
 
 
 def check_tests(sources):
-    """Rule 4: a missing test is visible. The test of x.cc is x_test.cc, or
-    x_something_test.cc, or stands in TESTED_BY."""
-    paths = {source.path for source in sources}
+    """Rule 4: a missing test is visible. From the tests and the programs that
+    they start (x_helper.cc), the includes, and the sources of the headers they
+    name, must lead to every source."""
+    by_path = {source.path: source for source in sources}
+    waiting = [s for s in sources
+               if re.search(r"_(test|helper)\.cc$", s.path)]
+    reached = {source.path for source in waiting}
+    while waiting:
+        source = waiting.pop()
+        nexts = [path for _, _, path in source.includes()]
+        nexts.append(re.sub(r"\.h$", ".cc", source.path))
+        for path in nexts:
+            if path in by_path and path not in reached:
+                reached.add(path)
+                waiting.append(by_path[path])
     for source in sources:
-        if source.extension != ".cc" or source.is_test:
-            continue
-        stem = source.path[:-len(".cc")]
-        if stem + ".h" not in paths or source.path.startswith("bazel/"):
-            continue
-        if not any(p.startswith(stem + "_") and p.endswith("_test.cc")
-                   for p in paths):
-            if TESTED_BY.get(source.path) not in paths:
-                yield source.breach(
-                    1, "test", "has no %s_test.cc" % source.stem)
+        header = re.sub(r"\.cc$", ".h", source.path)
+        if (source.extension == ".cc" and header in by_path and
+                source.path not in reached):
+            yield source.breach(1, "test", "no test leads to it")
 
 
 def check_format(root, sources):

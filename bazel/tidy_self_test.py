@@ -153,7 +153,12 @@ class TidyTest(unittest.TestCase):
     def test_missing_test(self):
         os.remove(os.path.join(self.root, "base/clock_test.cc"))
         self.expect(("base/clock.cc", "test"))
-        self.plant("base/clock_jump_test.cc", "int main() {}\n")
+        # Through what another source uses.
+        self.plant("base/sun.h", "#pragma once\n")
+        self.plant("base/sun.cc",
+                   '#include "base/sun.h"\n\n#include "base/clock.h"\n')
+        self.expect(("base/clock.cc", "test"), ("base/sun.cc", "test"))
+        self.plant("base/dawn_test.cc", '#include "base/sun.h"\n')
         self.expect()
 
     def test_names(self):
