@@ -23,7 +23,7 @@ struct ClientOptions {
   // starting or restarting meanwhile.
   Duration call_timeout = std::chrono::seconds(15);
 
-  // A try without a reply is sent again, on a new connection, after this.
+  // What got no reply is sent again after this, or at once on a new connection.
   Duration try_timeout = std::chrono::seconds(5);
 
   // How long a watch waits for a coordinator that has gone away.
@@ -82,7 +82,7 @@ class Client {
 
   // Calls back at once and at every change, until all jobs are terminal (OK),
   // the callback says false (OK), or there is an error. Asks again by itself
-  // when the connection was lost.
+  // when the connection was lost. The callback must not use this client.
   // Errors: DeadlineExceeded if `deadline` passed first, and see above.
   absl::Status Watch(const std::vector<JobId>& ids,
                      const WatchCallback& callback,
