@@ -25,6 +25,13 @@ namespace {
 constexpr Duration kShortTask = std::chrono::microseconds(100);
 constexpr int kCpuSampling = 64;
 
+// While tasks are that short, one thread is faster than many that take turns;
+// another one stands by in case that a task does block after all.
+constexpr Duration kTooShortToShare = std::chrono::microseconds(20);
+constexpr Duration kStandBy = std::chrono::microseconds(500);
+// Of one task in the average, so that a single pause counts little.
+constexpr Duration kServiceMax = std::chrono::microseconds(200);
+
 Duration ThreadCpuTime() {
   timespec time;
   CHECK(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time) == 0);
@@ -47,8 +54,9 @@ Outcome Unfinished(AttemptId id, Ending ending, Duration wall,
 // What the executor and its threads share.
 //
 // One thread at a time is on its way to work: it wakes or starts the next one
-// once it has taken an attempt and sees more. So a batch of short tasks costs
-// one wake-up, and one of long tasks reaches all threads all the same.
+// once it has taken an attempt and sees more. So a batch of long tasks reaches
+// all threads; while tasks are short the next one only stands by, and takes
+// over if for kStandBy no attempt was taken.
 class ThreadPoolExecutor::Pool : public std::enable_shared_from_this<Pool> {
  public:
   Pool(ThreadPoolOptions options, BlockingHandlers handlers, const Clock& clock,
@@ -77,6 +85,10 @@ class ThreadPoolExecutor::Pool : public std::enable_shared_from_this<Pool> {
   };
 
   void WakeOrStartOne() REQUIRES(mutex_);
+  bool TasksAreShort() const REQUIRES(mutex_) {
+    return service_ < kTooShortToShare;
+  }
+  void StandBy() REQUIRES(mutex_);
   void StartThread() REQUIRES(mutex_);
   // Waits for an attempt; none when the thread has to end.
   std::optional<Attempt> TakeNext(Worker& worker, MonotonicTime now,
@@ -102,6 +114,11 @@ class ThreadPoolExecutor::Pool : public std::enable_shared_from_this<Pool> {
   size_t idle_ GUARDED_BY(mutex_) = 0;
   size_t abandoned_ GUARDED_BY(mutex_) = 0;
   size_t watchers_ GUARDED_BY(mutex_) = 0;
+  size_t running_ GUARDED_BY(mutex_) = 0;
+  uint64_t taken_ GUARDED_BY(mutex_) = 0;
+  Duration service_ GUARDED_BY(mutex_) = kServiceMax;  // moving average
+  CondVar stand_by_over_;
+  bool standing_by_ GUARDED_BY(mutex_) = false;
   bool waking_ GUARDED_BY(mutex_) = false;
   bool stopping_ GUARDED_BY(mutex_) = false;
 };
@@ -146,12 +163,20 @@ void ThreadPoolExecutor::Pool::StartThread() {
 std::optional<Attempt> ThreadPoolExecutor::Pool::TakeNext(
     Worker& worker, MonotonicTime now, std::stop_token& stop) {
   MutexLock lock(mutex_);
-  while (waiting_.empty() && !stopping_) {
-    waking_ = false;
-    ++idle_;
-    work_.Wait(mutex_);
-    --idle_;
-    now = MonotonicTime();
+  while (!stopping_) {
+    if (waiting_.empty()) {
+      waking_ = false;
+      ++idle_;
+      work_.Wait(mutex_);
+      --idle_;
+    } else if (now == MonotonicTime() && TasksAreShort() && running_ > 0 &&
+               !standing_by_) {
+      waking_ = false;
+      StandBy();
+    } else {
+      break;
+    }
+    now = MonotonicTime();  // it did not come straight from an attempt
   }
   waking_ = false;
   if (stopping_) return std::nullopt;
@@ -160,9 +185,23 @@ std::optional<Attempt> ThreadPoolExecutor::Pool::TakeNext(
   if (worker.stop.stop_requested()) worker.stop = std::stop_source();
   stop = worker.stop.get_token();
   worker.current = attempt.id;
+  ++running_;
+  ++taken_;
   worker.began = now == MonotonicTime() ? clock_.Now() : now;
-  WakeOrStartOne();
+  if (!standing_by_ || !TasksAreShort()) WakeOrStartOne();
   return attempt;
+}
+
+void ThreadPoolExecutor::Pool::StandBy() {
+  standing_by_ = true;
+  uint64_t before = 0;
+  do {
+    before = taken_;
+    stand_by_over_.WaitFor(mutex_, kStandBy);
+  } while (!stopping_ && !waiting_.empty() && taken_ != before);
+  // Those who run are stuck: from here on all threads help.
+  if (!waiting_.empty()) service_ = kServiceMax;
+  standing_by_ = false;
 }
 
 bool ThreadPoolExecutor::Pool::Finish(Worker& worker, Outcome outcome,
@@ -170,11 +209,13 @@ bool ThreadPoolExecutor::Pool::Finish(Worker& worker, Outcome outcome,
   // All under the lock: once it is abandoned, the thread may have outlived
   // the executor, and with it the clock and whom to notify.
   MutexLock lock(mutex_);
+  --running_;
   if (worker.abandoned) return false;
   worker.current.reset();
   if (stopping_) return true;
   now = clock_.Now();
   outcome.wall = now - worker.began;
+  service_ += (std::min(outcome.wall, kServiceMax) - service_) / 8;
   outcomes_.Push(std::move(outcome));
   return true;
 }
