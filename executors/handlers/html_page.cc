@@ -164,7 +164,11 @@ std::string CleanReference(const char* written) {
   while (!text.empty() && IsBlank(text.back())) text.remove_suffix(1);
   std::string clean;
   for (const char c : text) {
-    if (c != '\n' && c != '\r' && c != '\t') clean += c;
+    if (c == ' ') {
+      clean += "%20";  // curl would write + in a query
+    } else if (c != '\n' && c != '\r' && c != '\t') {
+      clean += c;
+    }
   }
   return clean;
 }

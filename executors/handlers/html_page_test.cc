@@ -36,13 +36,14 @@ TEST(HtmlPageTest, TitleIsDecodedAndTidy) {
 TEST(HtmlPageTest, LinksAreAbsoluteAndOnce) {
   const HtmlPage page = Parse(
       "<a href='x'>1</a><a href='../y#f'>2</a><a href='//o.test/z'>3</a>"
-      "<a href='?q=2'>4</a><a href='x#other'>5</a><a href=' /sp ace '>6</a>"
+      "<a href='?q=2'>4</a><a href='x#other'>5</a><a href=' /sp ace?a b '>6</a>"
       "<a name=none>7</a><area href='/map'><a href='#top'>8</a>");
-  EXPECT_EQ(page.links,
-            (std::vector<std::string>{
-                "http://h.test/dir/x", "http://h.test/y", "http://o.test/z",
-                "http://h.test/dir/page.html?q=2", "http://h.test/sp%20ace",
-                "http://h.test/map", "http://h.test/dir/page.html?q=1"}));
+  EXPECT_EQ(
+      page.links,
+      (std::vector<std::string>{
+          "http://h.test/dir/x", "http://h.test/y", "http://o.test/z",
+          "http://h.test/dir/page.html?q=2", "http://h.test/sp%20ace?a%20b",
+          "http://h.test/map", "http://h.test/dir/page.html?q=1"}));
 }
 
 TEST(HtmlPageTest, OnlyHttpLinks) {
