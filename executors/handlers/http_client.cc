@@ -43,7 +43,7 @@ using Headers = std::unique_ptr<curl_slist, HeadersDeleter>;
 long ConnectionsMax(size_t wanted) {
   rlimit files;
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return 256;
-  return static_cast<long>(std::clamp<rlim_t>(files.rlim_cur / 2, 16, wanted));
+  return static_cast<long>(std::clamp<rlim_t>(files.rlim_cur / 2, 1, wanted));
 }
 
 bool HasControlCharacter(const std::string& text) {

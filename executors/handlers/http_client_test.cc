@@ -1,0 +1,91 @@
+#include "executors/handlers/http_client.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "executors/handlers/http_test_server.h"
+#include "gtest/gtest.h"
+
+namespace remuda {
+namespace {
+
+namespace asio = boost::asio;
+
+// The client's own limits, which no job can set.
+class HttpClientTest : public testing::Test {
+ protected:
+  // Sends all at once; the answers in the order of the requests.
+  std::vector<absl::StatusOr<HttpResponse>> SendAll(
+      HttpClient& client, const std::vector<HttpRequest>& requests) {
+    std::vector<absl::StatusOr<HttpResponse>> answers(requests.size());
+    size_t left = requests.size();
+    for (size_t i = 0; i < requests.size(); ++i) {
+      asio::co_spawn(loop_, client.Send(requests[i]),
+                     [&, i](const std::exception_ptr& thrown,
+                            absl::StatusOr<HttpResponse> answer) {
+                       EXPECT_FALSE(thrown);
+                       answers[i] = std::move(answer);
+                       if (--left == 0) loop_.stop();
+                     });
+    }
+    loop_.run();
+    loop_.restart();
+    return answers;
+  }
+
+  HttpRequest Get(const std::string& path) {
+    HttpRequest request;
+    request.url = server_.Url(path);
+    return request;
+  }
+
+  HttpTestServer server_;
+  asio::io_context loop_;
+};
+
+TEST_F(HttpClientTest, SilenceEndsARequest) {
+  server_.Answer("/hang", HttpTestServer::kHang);
+  HttpClient client(loop_);
+  HttpRequest request = Get("/hang");
+  request.silence_max = std::chrono::seconds(1);
+  const auto answers = SendAll(client, {request});
+  const std::string error(answers[0].status().message());
+  EXPECT_NE(error.find("no answer from 127.0.0.1:"), std::string::npos);
+  EXPECT_NE(error.find(" within 1 s"), std::string::npos) << error;
+}
+
+TEST_F(HttpClientTest, BodiesTogetherAreBounded) {
+  server_.Page("/", std::string(4'000, 'b'));
+  HttpClient client(loop_, {.connections = 8, .buffered = 10'000});
+  int refused = 0;
+  {
+    const auto answers =
+        SendAll(client, {Get("/"), Get("/"), Get("/"), Get("/")});
+    for (const auto& answer : answers) {
+      if (answer.ok()) continue;
+      ++refused;
+      EXPECT_NE(std::string(answer.status().message()).find("`concurrency`"),
+                std::string::npos);
+    }
+    EXPECT_EQ(refused, 2);
+  }
+  // What is no longer held counts no more.
+  EXPECT_TRUE(SendAll(client, {Get("/")})[0].ok());
+}
+
+TEST_F(HttpClientTest, RequestsWaitForAConnection) {
+  server_.Page("/", "x");
+  HttpClient client(loop_, {.connections = 1});
+  std::vector<HttpRequest> requests(40, Get("/"));
+  for (const auto& answer : SendAll(client, requests)) {
+    EXPECT_TRUE(answer.ok()) << answer.status();
+  }
+  EXPECT_EQ(server_.connections(), 1u);
+}
+
+}  // namespace
+}  // namespace remuda
