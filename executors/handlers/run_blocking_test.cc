@@ -30,8 +30,8 @@ class EchoHandler : public BlockingHandler {
   int states = 0;
 };
 
-Outcome Run(EchoHandler& handler, ThreadStates& states, const std::string& with,
-            const std::string& item) {
+Outcome RunWith(EchoHandler& handler, ThreadStates& states,
+                const std::string& with, const std::string& item) {
   auto work = std::make_shared<JobWork>();
   work->parameters = *ParameterTemplate::Parse(with);
   const Attempt attempt = {
@@ -43,7 +43,7 @@ TEST(RunBlockingTest, RendersParametersAndFillsTheOutcome) {
   EchoHandler handler;
   ThreadStates states;
   const Outcome outcome =
-      Run(handler, states, R"({"x": "{{item}}"})", "\"hay\"");
+      RunWith(handler, states, R"({"x": "{{item}}"})", "\"hay\"");
   EXPECT_EQ(outcome.id, (AttemptId{JobId{3}, 4, Fence{5}}));
   EXPECT_EQ(outcome.ending, Ending::kSucceeded);
   EXPECT_EQ(outcome.output, R"({"x":"hay"})");
@@ -55,7 +55,7 @@ TEST(RunBlockingTest, AMissingKeyIsAnError) {
   EchoHandler handler;
   ThreadStates states;
   const Outcome outcome =
-      Run(handler, states, R"({"x": "{{item.name}}"})", "{}");
+      RunWith(handler, states, R"({"x": "{{item.name}}"})", "{}");
   EXPECT_EQ(outcome.ending, Ending::kError);
   EXPECT_NE(outcome.error.find("name"), std::string::npos) << outcome.error;
 }
@@ -63,7 +63,7 @@ TEST(RunBlockingTest, AMissingKeyIsAnError) {
 TEST(RunBlockingTest, AnExceptionIsAnError) {
   EchoHandler handler;
   ThreadStates states;
-  const Outcome outcome = Run(handler, states, "{}", "null");
+  const Outcome outcome = RunWith(handler, states, "{}", "null");
   EXPECT_EQ(outcome.ending, Ending::kError);
   EXPECT_EQ(outcome.error, "the handler threw: nothing to say");
 }
@@ -73,8 +73,8 @@ TEST(RunBlockingTest, OneStateForEachHandler) {
   EchoHandler two;
   ThreadStates states;
   for (int i = 0; i < 3; ++i) {
-    Run(one, states, R"({"a": 1})", "null");
-    Run(two, states, R"({"a": 1})", "null");
+    RunWith(one, states, R"({"a": 1})", "null");
+    RunWith(two, states, R"({"a": 1})", "null");
   }
   EXPECT_EQ(one.states, 1);
   EXPECT_EQ(two.states, 1);
