@@ -10,15 +10,21 @@
 #include <thread>
 #include <utility>
 
+#include "agent/agent_metrics.h"
 #include "agent/agent_session.h"
 #include "agent/spool.h"
 #include "base/event_loop.h"
 #include "base/file_descriptor.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "wire/status_server.h"
 
 namespace remuda {
 namespace {
+
+constexpr Duration kMetricsInterval = std::chrono::milliseconds(250);
+// A loop that did not turn for so long is not alive.
+constexpr Duration kLoopStalledAfter = std::chrono::seconds(10);
 
 absl::Status MakeFolder(const std::string& path) {
   const std::filesystem::path parent =
@@ -49,7 +55,8 @@ class AgentServer::Impl {
         clock_(SystemClock::Suspend::kCounted),
         loop_(clock_),
         random_(SystemSeed()),
-        ready_(std::make_shared<AgentSession::Ready>()) {}
+        ready_(std::make_shared<AgentSession::Ready>()),
+        metrics_(options_.version) {}
 
   ~Impl() {
     Stop();
@@ -80,12 +87,20 @@ class AgentServer::Impl {
                     .reconnect = ReconnectDelays::For(options_.coordinator)}},
         *std::move(executors), ready_, *std::move(spool), context, loop_,
         random_,
-        {.on_output = nullptr, .on_ended = [this](const absl::Status& status) {
-           ended_ = status;
-           loop_.Stop();
-         }});
+        {.on_output =
+             [this](const AgentOutput& output) { metrics_.OnOutput(output); },
+         .on_ended =
+             [this](const absl::Status& status) {
+               ended_ = status;
+               loop_.Stop();
+             }});
     if (!session.ok()) return session.status();
     session_ = *std::move(session);
+    loop_.SetTurnObserver(
+        [this](Duration duration) { metrics_.OnTurn(duration); });
+    UpdateMetrics();
+    const absl::Status open = OpenStatusDoor();
+    if (!open.ok()) return open;
     thread_ = std::thread([this] {
       loop_.Run();
       session_.reset();  // stops what runs, on the thread that started it
@@ -123,6 +138,44 @@ class AgentServer::Impl {
             .backoff_spread = random_.Unit()};
   }
 
+  void UpdateMetrics() {
+    const MonotonicTime now = loop_.Now();
+    const AgentGauges gauges = session_->core().gauges(now);
+    metrics_.Update({.core = session_->core().counters(),
+                     .gauges = gauges,
+                     .socket = session_->socket_counters(),
+                     .loop = loop_.counters(),
+                     .spool_entries = session_->spool().entries(),
+                     .spool_bytes = session_->spool().bytes()});
+    turned_at_ = now.time_since_epoch().count();
+    takes_work_ = gauges.registered && !gauges.draining;
+    loop_.RunAfter(kMetricsInterval, [this] { UpdateMetrics(); });
+  }
+
+  absl::Status OpenStatusDoor() {
+    if (!options_.http.has_value()) return absl::OkStatus();
+    auto status_server = StatusServer::Start(
+        *options_.http,
+        {.metrics = [this] { return metrics_.Serialize(); },
+         .live =
+             [this] {
+               const MonotonicTime turned{Duration(turned_at_.load())};
+               return clock_.Now() - turned < kLoopStalledAfter
+                          ? absl::OkStatus()
+                          : absl::UnavailableError("the loop stands still");
+             },
+         .ready =
+             [this] {
+               return takes_work_ ? absl::OkStatus()
+                                  : absl::UnavailableError(
+                                        "not registered, or draining");
+             }});
+    if (!status_server.ok()) return status_server.status();
+    status_server_ = *std::move(status_server);
+    http_address_ = status_server_->address();
+    return absl::OkStatus();
+  }
+
   absl::StatusOr<std::vector<ExecutorEntry>> MakeExecutors() {
     std::vector<ExecutorEntry> entries;
     for (const ExecutorFactory& factory : options_.executors) {
@@ -151,7 +204,11 @@ class AgentServer::Impl {
   // Shared with the executors' Notify, which may outlast the session.
   std::shared_ptr<AgentSession::Ready> ready_;
   std::unique_ptr<AgentSession> session_;
+  AgentMetrics metrics_;
+  std::atomic<int64_t> turned_at_ = 0;
+  std::atomic<bool> takes_work_ = false;
   std::string http_address_;
+  std::unique_ptr<StatusServer> status_server_;  // uses what stands above
   absl::Status ended_;
   std::thread thread_;
 };

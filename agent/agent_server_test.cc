@@ -1,8 +1,12 @@
 #include "agent/agent_server.h"
 
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <functional>
@@ -12,6 +16,7 @@
 #include "absl/status/status.h"
 #include "agent/fake_coordinator.h"
 #include "base/event_loop.h"
+#include "base/file_descriptor.h"
 #include "executors/handlers/blocking_handlers.h"
 #include "executors/thread_pool/thread_pool_executor.h"
 #include "jobs/job.h"
@@ -19,6 +24,32 @@
 
 namespace remuda {
 namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+// One request, the whole answer; empty if there is none.
+std::string Get(const std::string& address, const std::string& path) {
+  const UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in to = {};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  to.sin_port = htons(
+      static_cast<uint16_t>(std::stoi(address.substr(address.find(':') + 1))));
+  if (connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof(to)) != 0) {
+    return "";
+  }
+  const std::string request =
+      "GET " + path + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+  if (write(fd.get(), request.data(), request.size()) < 0) return "";
+  std::string answer;
+  char bytes[4096];
+  while (true) {
+    const ssize_t count = read(fd.get(), bytes, sizeof(bytes));
+    if (count <= 0) return answer;
+    answer.append(bytes, static_cast<size_t>(count));
+  }
+}
 
 // The coordinator's loop is the test's; the agent has its own.
 class AgentServerTest : public testing::Test {
@@ -129,6 +160,33 @@ TEST_F(AgentServerTest, RunsManyTasksInFewMessagesAndDrains) {
   (*server)->Drain();
   ASSERT_TRUE(RunUntil([this] { return !coordinator_->goodbyes.empty(); }));
   EXPECT_TRUE((*server)->Join().ok());
+}
+
+TEST_F(AgentServerTest, TellsItsNumbersAndItsHealth) {
+  AgentOptions options = Options();
+  options.http = "127.0.0.1:0";
+  auto server = AgentServer::Start(std::move(options), context_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  const std::string address = (*server)->http_address();
+  EXPECT_THAT(Get(address, "/livez"), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(Get(address, "/readyz"), StartsWith("HTTP/1.1 503"));
+  ASSERT_TRUE(RunUntil([this] { return !coordinator_->heartbeats.empty(); }));
+  coordinator_->Send(Noops(50));
+  ASSERT_TRUE(RunUntil([this] { return Ended() == 50; }));
+  ASSERT_TRUE(RunUntil([&] {
+    return Get(address, "/readyz").starts_with("HTTP/1.1 200") &&
+           Get(address, "/metrics")
+                   .find(
+                       "remuda_executor_attempts_finished_total{executor="
+                       "\"thread_pool\",outcome=\"succeeded\"} 50") !=
+               std::string::npos;
+  }));
+  const std::string metrics = Get(address, "/metrics");
+  EXPECT_THAT(metrics, HasSubstr("remuda_agent_connected 1\n"));
+  EXPECT_THAT(metrics,
+              HasSubstr("remuda_executor_slots{executor=\"thread_pool\"} 8\n"));
+  EXPECT_THAT(metrics, HasSubstr("remuda_transport_messages_total{direction="
+                                 "\"in\",socket=\"coordinator\"}"));
 }
 
 TEST_F(AgentServerTest, StopsAtOnceAndSaysSo) {

@@ -152,6 +152,7 @@ bool AgentSession::Perform(AgentOutput output) {
                     .session = session_});
   }
   for (const AgentMessage& message : output.send) Send(message);
+  if (over_) return false;
   if (output.send_spooled.has_value()) SendSpooled(*output.send_spooled);
 
   bool again = !output.reads.empty();

@@ -272,7 +272,7 @@ void AgentCore::On(const AgentTime& now, const StopTasks& stop) {
 }
 
 void AgentCore::On(const AgentTime& now, const ResultsAck& ack) {
-  ack_progress_at_ = now.monotonic;
+  if (ack.up_to > outbox_.acked_up_to()) ack_progress_at_ = now.monotonic;
   for (const FencedRange& settled : outbox_.OnAck(ack.up_to)) {
     held_.Remove(settled);
   }

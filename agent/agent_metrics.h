@@ -1,0 +1,82 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+
+#include "agent/core/agent_counters.h"
+#include "agent/core/agent_output.h"
+#include "base/event_loop.h"
+#include "jobs/states.h"
+#include "wire/dealer_socket.h"
+#include "wire/metrics.h"
+
+namespace remuda {
+
+// The agent's numbers for Prometheus. Counts nothing by itself: the control
+// loop brings what the parts have counted.
+//
+// Thread: the control loop, except Serialize().
+// Lifetime: a value of its owner's.
+class AgentMetrics {
+ public:
+  // What there is to tell at one moment.
+  struct Snapshot {
+    const AgentCounters& core;
+    AgentGauges gauges;
+    DealerSocket::Counters socket;
+    EventLoop::Counters loop;
+    size_t spool_entries = 0;
+    uint64_t spool_bytes = 0;
+  };
+
+  explicit AgentMetrics(const std::string& version);
+
+  void OnOutput(const AgentOutput& output);
+  void OnTurn(Duration duration);
+  void Update(const Snapshot& snapshot);
+
+  // Any thread.
+  std::string Serialize() const { return metrics_.Serialize(); }
+
+ private:
+  struct OfExecutor {
+    Metrics::Gauge slots;
+    Metrics::Gauge in_use;
+    Metrics::Gauge queue;
+    Metrics::Gauge credit;
+    Metrics::Counter busy;
+    Metrics::Counter started;
+    Metrics::Counter not_started;
+    std::array<Metrics::Counter, AgentCounters::kEndings> finished;
+    Metrics::Histogram start_delay;
+  };
+
+  void AddExecutors();
+
+  Metrics metrics_;
+  std::array<OfExecutor, kExecutorKinds> executors_;
+  Metrics::Gauge connected_;
+  Metrics::Gauge draining_;
+  Metrics::Gauge lease_margin_;
+  Metrics::Gauge held_;
+  Metrics::Gauge spool_results_;
+  Metrics::Gauge spool_bytes_;
+  Metrics::Counter self_fences_;
+  Metrics::Counter fenced_attempts_;
+  Metrics::Counter grants_;
+  Metrics::Counter granted_tasks_;
+  Metrics::Counter duplicate_tasks_;
+  std::array<Metrics::Counter, 5> reconnects_;
+  Metrics::Counter frames_in_;
+  Metrics::Counter frames_out_;
+  Metrics::Counter bytes_in_;
+  Metrics::Counter bytes_out_;
+  Metrics::Counter send_blocked_;
+  Metrics::Counter malformed_;
+  Metrics::Histogram round_trip_;
+  Metrics::Histogram loop_lag_;
+  Metrics::Counter loop_busy_;
+};
+
+}  // namespace remuda
