@@ -103,6 +103,8 @@ uint64_t CoreDriver::Count(JobId job, TaskState state) const {
 
 void CoreDriver::Attach(ScriptedAgent* agent) { agents_.push_back(agent); }
 
+void CoreDriver::Detach(ScriptedAgent* agent) { std::erase(agents_, agent); }
+
 void CoreDriver::Deliver(const remuda::Send& send) {
   if (const auto* to_client = std::get_if<ToClient>(&send)) {
     reply_ = to_client->reply;
@@ -127,6 +129,8 @@ ScriptedAgent::ScriptedAgent(CoreDriver& driver, const std::string& instance,
   hello_.job_types = std::move(job_types);
   driver.Attach(this);
 }
+
+ScriptedAgent::~ScriptedAgent() { driver_.Detach(this); }
 
 void ScriptedAgent::SayHello(std::vector<FencedRange> held) {
   peer_ = driver_.NewPeer();

@@ -50,6 +50,7 @@ class CoreDriver {
   uint64_t Count(JobId job, TaskState state) const;
 
   void Attach(ScriptedAgent* agent);
+  void Detach(ScriptedAgent* agent);
   Peer NewPeer() { return Peer{++last_peer_}; }
 
  private:
@@ -70,6 +71,9 @@ class ScriptedAgent {
  public:
   ScriptedAgent(CoreDriver& driver, const std::string& instance,
                 std::vector<std::string> job_types = {"noop"});
+  ~ScriptedAgent();
+  ScriptedAgent(const ScriptedAgent&) = delete;
+  ScriptedAgent& operator=(const ScriptedAgent&) = delete;
 
   // Over a new connection; `held` as given.
   void SayHello(std::vector<FencedRange> held = {});

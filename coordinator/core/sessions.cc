@@ -133,10 +133,12 @@ bool IsWellFormed(const Hello& hello) {
       return false;
     }
   }
-  return std::all_of(
-      hello.held.begin(), hello.held.end(), [](const FencedRange& range) {
-        return range.tasks.count <= UINT64_MAX - 1 - range.tasks.first;
-      });
+  return std::all_of(hello.held.begin(), hello.held.end(),
+                     [](const FencedRange& range) {
+                       constexpr uint64_t kMax = UINT64_MAX - 1;
+                       return range.tasks.first <= kMax &&
+                              range.tasks.count <= kMax - range.tasks.first;
+                     });
 }
 
 AgentRegistered Particulars(AgentId id, const Now& now, const Hello& hello) {
