@@ -3,7 +3,19 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.h"
+#include "executors/process_pool/command_parameters.h"
+
 namespace remuda {
+namespace {
+
+// Programs that host workers; each keeps some warm.
+constexpr size_t kGroupsMax = 64;
+
+// How often busy workers are looked at for tasks that are held up.
+constexpr Duration kLookPause = std::chrono::milliseconds(10);
+
+}  // namespace
 
 ProcessPool::ProcessPool(EventLoop& loop, const ProcessPoolOptions& options,
                          std::unique_ptr<Spawner> spawner,
@@ -30,10 +42,68 @@ void ProcessPool::Start(std::vector<Attempt> batch) {
   for (Attempt& attempt : batch) {
     auto task = std::make_unique<PoolTask>();
     task->attempt = std::move(attempt);
-    waiting_commands_.push_back(task.get());
-    tasks_.emplace(task->attempt.id, std::move(task));
+    PoolTask& added = *task;
+    tasks_.emplace(added.attempt.id, std::move(task));
+    Add(added);
   }
   work_changed_ = true;
+}
+
+void ProcessPool::Add(PoolTask& task) {
+  if (task.attempt.work->job.type == "command") {
+    waiting_commands_.push_back(&task);
+    return;
+  }
+  const absl::StatusOr<size_t> group = GroupFor(task.attempt);
+  if (group.ok()) {
+    task.group = *group;
+    groups_[*group]->Add(task);
+    return;
+  }
+  Outcome outcome;
+  outcome.ending = Ending::kError;
+  outcome.error = std::string(group.status().message());
+  End(task, std::move(outcome));
+}
+
+// The workers that run such attempts: one group for each program, which the
+// job may name.
+absl::StatusOr<size_t> ProcessPool::GroupFor(const Attempt& attempt) {
+  const Job& job = attempt.work->job;
+  const auto command = std::find_if(
+      options_.workers.begin(), options_.workers.end(),
+      [&](const WorkerCommand& one) {
+        return std::find(one.job_types.begin(), one.job_types.end(),
+                         job.type) != one.job_types.end();
+      });
+  CHECK(command != options_.workers.end());  // Start() has refused others
+  WorkerCommand wanted = *command;
+  const std::string& parameter = command->program_parameter;
+  // Most jobs do not name it; those need not be parsed.
+  if (!parameter.empty() &&
+      job.with.find("\"" + parameter + "\"") != std::string::npos) {
+    const auto text =
+        attempt.work->parameters.Render(attempt.item, attempt.id.task);
+    if (!text.ok()) return text.status();
+    const std::string program = TextParameter(*text, parameter);
+    if (!program.empty()) wanted.argv.front() = program;
+  }
+  const std::string key = wanted.name + "\n" + wanted.argv.front();
+  const auto found = group_of_.find(key);
+  if (found != group_of_.end()) return found->second;
+  if (groups_.size() >= kGroupsMax) {
+    return absl::InvalidArgumentError(
+        "this agent already has workers of " + std::to_string(kGroupsMax) +
+        " different programs, which is its limit");
+  }
+  groups_.push_back(std::make_unique<WorkerGroup>(
+      loop_, host_, oom_, options_, std::move(wanted),
+      [this](PoolTask& task, Outcome outcome) {
+        service_time_.Add(outcome.wall);
+        End(task, std::move(outcome));
+      },
+      [this] { work_changed_ = true; }));
+  return group_of_[key] = groups_.size() - 1;
 }
 
 void ProcessPool::Cancel(AttemptId id, CancelMode mode) {
@@ -59,23 +129,47 @@ void ProcessPool::Stop(PoolTask& task, PoolTask::Stop why, bool force) {
   if (task.stop == PoolTask::Stop::kNone) task.stop = why;
   task.forced |= force;
   switch (task.place) {
-    case PoolTask::Place::kQueued: {
+    case PoolTask::Place::kQueued:
+      if (task.attempt.work->job.type != "command") break;
       std::erase(waiting_commands_, &task);
-      Outcome outcome;
-      outcome.ending = StoppedEnding(task);
-      End(task, std::move(outcome));
-      break;
-    }
+      {
+        Outcome outcome;
+        outcome.ending = StoppedEnding(task);
+        End(task, std::move(outcome));
+      }
+      return;
     case PoolTask::Place::kCommand:
       commands_.Stop(task, force ? CancelMode::kForce : CancelMode::kAsk);
-      break;
+      return;
     case PoolTask::Place::kWorker:
       break;
   }
+  groups_[task.group]->Stop(task,
+                            force ? CancelMode::kForce : CancelMode::kAsk);
 }
 
+// Gives free slots to commands and groups, each time beginning with the next,
+// so that a stream of one kind does not keep the others out.
 void ProcessPool::Pump() {
-  while (!waiting_commands_.empty() && commands_running_ < options_.slots) {
+  const size_t kinds = groups_.size() + 1;
+  size_t waiting = waiting_commands_.empty() ? 0 : 1;
+  for (const auto& group : groups_) waiting += group->has_waiting();
+  for (size_t i = 0; i < kinds; ++i) {
+    size_t used = commands_running_;
+    for (const auto& group : groups_) used += group->busy();
+    const size_t free = options_.slots - std::min(options_.slots, used);
+    const size_t kind = (first_turn_ + i) % kinds;
+    if (kind == groups_.size()) {
+      PumpCommands(free);
+    } else {
+      groups_[kind]->Pump(free, waiting > 1);
+    }
+  }
+  first_turn_ = (first_turn_ + 1) % kinds;
+}
+
+void ProcessPool::PumpCommands(size_t free) {
+  for (; free > 0 && !waiting_commands_.empty(); --free) {
     PoolTask& task = *waiting_commands_.front();
     waiting_commands_.pop_front();
     ++commands_running_;
@@ -83,15 +177,26 @@ void ProcessPool::Pump() {
   }
 }
 
-void ProcessPool::TurnEnd() {
-  if (work_changed_) {
-    work_changed_ = false;
-    Pump();
+void ProcessPool::Look() {
+  size_t busy = 0;
+  for (const auto& group : groups_) {
+    group->Look();
+    busy += group->busy();
   }
+  looks_ = busy > 0;
+  if (looks_) loop_.RunAfter(kLookPause, [this] { Look(); });
+}
+
+void ProcessPool::TurnEnd() {
+  // What is started may fail at once, which makes room for more.
+  while (std::exchange(work_changed_, false)) Pump();
+  if (!looks_ && !groups_.empty()) Look();
+  for (const auto& group : groups_) group->Flush();
   host_.Flush();
   capacity_.store(options_.slots * (1 + service_time_.Waiting()),
                   std::memory_order_relaxed);
   outcomes_.PushAll(ended_);
+  if (work_changed_) loop_.Post([] {});  // another turn
 }
 
 void ProcessPool::End(PoolTask& task, Outcome outcome) {

@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <deque>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
 #include "base/event_loop.h"
 #include "executors/executor.h"
 #include "executors/outcome_queue.h"
@@ -16,6 +18,7 @@
 #include "executors/process_pool/process_host.h"
 #include "executors/process_pool/process_pool_options.h"
 #include "executors/process_pool/service_time.h"
+#include "executors/process_pool/worker_group.h"
 
 namespace remuda {
 
@@ -42,8 +45,12 @@ class ProcessPool {
   static size_t CapacityMax(const ProcessPoolOptions& options);
 
  private:
+  void Add(PoolTask& task);
+  absl::StatusOr<size_t> GroupFor(const Attempt& attempt);
   void Stop(PoolTask& task, PoolTask::Stop why, bool force);
   void Pump();
+  void PumpCommands(size_t free);
+  void Look();
   void TurnEnd();
   void End(PoolTask& task, Outcome outcome);
 
@@ -58,6 +65,10 @@ class ProcessPool {
   std::deque<PoolTask*> waiting_commands_;
   size_t commands_running_ = 0;
   CommandRunner commands_;
+  std::vector<std::unique_ptr<WorkerGroup>> groups_;
+  absl::flat_hash_map<std::string, size_t> group_of_;
+  size_t first_turn_ = 0;  // whose turn it is to be given slots first
+  bool looks_ = false;     // a timer for Look() runs
   std::vector<Outcome> ended_;
   bool work_changed_ = false;
 };

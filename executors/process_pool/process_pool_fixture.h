@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "executors/process_pool/process_pool_executor.h"
 #include "executors/process_pool/process_tree.h"
+#include "executors/process_pool/worker_commands.h"
 
 namespace remuda {
 

@@ -6,11 +6,15 @@
 #include <string_view>
 
 #include "executors/process_pool/spawner_main.h"
+#include "workers/native/worker_main.h"
 
 int main(int argc, char** argv) {
   if (argc == 3 && std::string_view(argv[1]) == "spawner") {
     return remuda::SpawnerMain(std::atoi(argv[2]));
   }
-  std::fprintf(stderr, "usage: %s spawner FD\n", argv[0]);
+  if (argc == 3 && std::string_view(argv[1]) == "worker") {
+    return remuda::WorkerMain(std::atoi(argv[2]));
+  }
+  std::fprintf(stderr, "usage: %s spawner|worker FD\n", argv[0]);
   return 2;
 }

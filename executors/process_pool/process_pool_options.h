@@ -15,6 +15,8 @@ struct WorkerCommand {
   std::vector<std::string> job_types;
   // Job type parameter that names another program for argv[0]; may be empty.
   std::string program_parameter;
+  // Its handlers look at the item itself, beside the parameters.
+  bool reads_items = true;
   // For people: "the Python worker".
   std::string name;
 };

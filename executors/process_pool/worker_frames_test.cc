@@ -1,0 +1,119 @@
+#include "executors/process_pool/worker_frames.h"
+
+#include <gtest/gtest.h>
+
+#include "executors/process_pool/worker_channel.h"
+
+namespace remuda {
+namespace {
+
+std::vector<PoolTask> Tasks(const std::string& with, size_t count) {
+  auto work = std::make_shared<JobWork>();
+  work->id = JobId{3};
+  work->job.type = "python";
+  auto parameters = ParameterTemplate::Parse(with);
+  EXPECT_TRUE(parameters.ok());
+  work->parameters = *parameters;
+  std::vector<PoolTask> tasks(count);
+  for (size_t i = 0; i < count; ++i) {
+    tasks[i].attempt.id = {JobId{3}, 10 + i, Fence{2}};
+    tasks[i].attempt.work = work;
+    tasks[i].attempt.item = "null";
+    tasks[i].worker_task = 5 + i;
+  }
+  return tasks;
+}
+
+std::vector<PoolTask*> Pointers(std::vector<PoolTask>& tasks) {
+  std::vector<PoolTask*> pointers;
+  for (PoolTask& task : tasks) pointers.push_back(&task);
+  return pointers;
+}
+
+TEST(WorkerFramesTest, NeighboursTravelAsARange) {
+  std::vector<PoolTask> tasks = Tasks(R"({"a":1})", 3);
+  EXPECT_EQ(TasksMessage(Pointers(tasks), true),
+            R"({"type":"tasks","job_type":"python","job":"3",)"
+            R"("parameters":{"a":1},)"
+            R"("range":{"id":"5","count":3,"index":"10","attempt":2}})");
+}
+
+TEST(WorkerFramesTest, OthersTravelOneByOne) {
+  std::vector<PoolTask> tasks = Tasks("{}", 2);
+  tasks[1].attempt.item = "\"x\"";
+  EXPECT_EQ(TasksMessage(Pointers(tasks), true),
+            R"({"type":"tasks","job_type":"python","job":"3",)"
+            R"("parameters":{},"tasks":[)"
+            R"({"id":"5","index":"10","attempt":2,"item":null},)"
+            R"({"id":"6","index":"11","attempt":2,"item":"x"}]})");
+  // A handler that does not look at items may get a range all the same.
+  EXPECT_NE(TasksMessage(Pointers(tasks), false).find("range"),
+            std::string::npos);
+}
+
+TEST(WorkerFramesTest, ResultsOfOneAndOfMany) {
+  auto one = ParseWorkerMessage(
+      R"({"type":"result","id":"7","output":"[1]","wall_ns":5,"new":{}})");
+  ASSERT_TRUE(one.ok()) << one.status();
+  const auto& single = std::get<std::vector<WorkerResult>>(*one);
+  ASSERT_EQ(single.size(), 1u);
+  EXPECT_EQ(single[0].first, 7u);
+  EXPECT_EQ(single[0].output, "[1]");
+  EXPECT_EQ(single[0].wall, Duration(5));
+  auto many =
+      ParseWorkerMessage(R"({"type":"results","results":[{"id":"1","count":4},)"
+                         R"({"id":"5","ending":"error","error":"no"},)"
+                         R"({"id":"6","ending":"returned"}]})");
+  ASSERT_TRUE(many.ok()) << many.status();
+  const auto& several = std::get<std::vector<WorkerResult>>(*many);
+  ASSERT_EQ(several.size(), 3u);
+  EXPECT_EQ(several[0].count, 4u);
+  EXPECT_EQ(several[1].ending, WorkerResult::Ending::kError);
+  EXPECT_EQ(several[2].ending, WorkerResult::Ending::kReturned);
+}
+
+TEST(WorkerFramesTest, AnOutputThatIsNotJsonFailsItsTask) {
+  auto message =
+      ParseWorkerMessage(R"({"type":"result","id":"7","output":"{"})");
+  ASSERT_TRUE(message.ok());
+  const auto& results = std::get<std::vector<WorkerResult>>(*message);
+  EXPECT_EQ(results[0].ending, WorkerResult::Ending::kError);
+  EXPECT_EQ(results[0].output, "");
+}
+
+TEST(WorkerFramesTest, RefusesWhatBreaksTheProtocol) {
+  for (const char* bad :
+       {"", "[]", "{", R"({"type":"nonsense"})", R"({"type":"result"})",
+        R"({"type":"results"})", R"({"type":"results","results":[1]})",
+        R"({"type":"result","id":"1","ending":"odd"})",
+        R"({"type":"result","id":"1","count":0})"}) {
+    EXPECT_FALSE(ParseWorkerMessage(bad).ok()) << bad;
+  }
+}
+
+TEST(WorkerChannelTest, FramesAreCutOutOfAnyPieces) {
+  const std::string stream = WorkerFrame("one") + WorkerFrame("") +
+                             WorkerFrame(std::string(70'000, 'x'));
+  for (const size_t piece : {size_t{1}, size_t{3}, stream.size()}) {
+    WorkerFrameCutter cutter;
+    std::vector<std::string> bodies;
+    for (size_t at = 0; at < stream.size(); at += piece) {
+      cutter.Add(std::string_view(stream).substr(at, piece));
+      while (const auto body = cutter.Next()) bodies.emplace_back(*body);
+    }
+    ASSERT_EQ(bodies.size(), 3u);
+    EXPECT_EQ(bodies[0], "one");
+    EXPECT_EQ(bodies[1], "");
+    EXPECT_EQ(bodies[2].size(), 70'000u);
+  }
+}
+
+TEST(WorkerChannelTest, ALengthBeyondTheLimitBreaksIt) {
+  WorkerFrameCutter cutter;
+  cutter.Add("\xff\xff\xff\xff");
+  EXPECT_FALSE(cutter.Next().has_value());
+  EXPECT_TRUE(cutter.broken());
+}
+
+}  // namespace
+}  // namespace remuda

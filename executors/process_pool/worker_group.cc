@@ -1,0 +1,306 @@
+#include "executors/process_pool/worker_group.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace remuda {
+namespace {
+
+// How many workers in a row may fail to start before the tasks that wait for
+// one are failed; and the pause before another is tried.
+constexpr int kStartFailuresMax = 3;
+constexpr Duration kPauseFirst = std::chrono::milliseconds(100);
+constexpr Duration kPauseMax = std::chrono::seconds(30);
+
+// How often a task may be given back by a dying worker before it is given up.
+constexpr uint32_t kReturnsMax = 5;
+
+// A task that runs this long keeps none waiting behind it.
+constexpr Duration kHeldUpMax = std::chrono::milliseconds(10);
+
+// A worker that is woken gets at least so much work, if there is as much.
+constexpr Duration kShareMin = std::chrono::microseconds(500);
+
+// Reading a worker's memory costs a look into /proc.
+constexpr Duration kWeighingPause = std::chrono::seconds(1);
+
+// Jobs whose service time is remembered.
+constexpr size_t kJobsMax = 1024;
+
+}  // namespace
+
+WorkerGroup::WorkerGroup(EventLoop& loop, ProcessHost& host, OomWatch& oom,
+                         const ProcessPoolOptions& options,
+                         WorkerCommand command, Ended ended,
+                         std::function<void()> changed)
+    : loop_(loop),
+      host_(host),
+      oom_(oom),
+      options_(options),
+      command_(std::move(command)),
+      ended_(std::move(ended)),
+      changed_(std::move(changed)) {}
+
+size_t WorkerGroup::busy() const {
+  return static_cast<size_t>(
+      std::count_if(workers_.begin(), workers_.end(), [](const auto& worker) {
+        return !worker->held().empty() ||
+               worker->state() == WorkerProcess::State::kStarting;
+      }));
+}
+
+const ServiceTime& WorkerGroup::TimeOf(const PoolTask& task) const {
+  static const ServiceTime unknown;
+  const auto found = times_.find(task.attempt.id.job);
+  return found == times_.end() ? unknown : found->second;
+}
+
+void WorkerGroup::Pump(size_t free, bool only_idle) {
+  while (!queue_.empty()) {
+    WorkerProcess* worker = NextToFeed(free, only_idle);
+    if (worker == nullptr) break;
+    if (worker->held().empty()) --free;
+    Feed(*worker);
+  }
+  if (!queue_.empty()) StartWorkers(free);
+}
+
+// An idle worker if there is a slot for it, else one whose tasks are short.
+WorkerProcess* WorkerGroup::NextToFeed(size_t free, bool only_idle) {
+  WorkerProcess* busy = nullptr;
+  for (const auto& worker : workers_) {
+    if (!worker->CanTake()) continue;
+    if (worker->held().empty()) {
+      if (free > 0) return worker.get();
+    } else if (!only_idle && HasRoom(*worker) &&
+               (busy == nullptr ||
+                worker->held().size() < busy->held().size())) {
+      busy = worker.get();
+    }
+  }
+  return busy;
+}
+
+bool WorkerGroup::HasRoom(const WorkerProcess& worker) const {
+  const size_t limit =
+      std::min(worker.credits(), 1 + TimeOf(*queue_.front()).Waiting());
+  // The one that runs may be of another job, and a long one.
+  return worker.held().size() < limit &&
+         TimeOf(*worker.held().front()).Waiting() > 0;
+}
+
+// Gives it tasks of one job from the front of the queue, as many as it should
+// hold.
+void WorkerGroup::Feed(WorkerProcess& worker) {
+  const ServiceTime& time = TimeOf(*queue_.front());
+  size_t room = std::min(worker.credits(), 1 + time.Waiting());
+  room -= std::min(room, worker.held().size());
+  if (time.known()) {
+    // Leave something for the others, unless that is not worth waking them.
+    const size_t share = queue_.size() / std::max<size_t>(1, workers_.size());
+    const auto least = static_cast<size_t>(kShareMin / time.mean());
+    room = std::min(room, std::max({share, least, size_t{1}}));
+  }
+  std::vector<PoolTask*> tasks;
+  const JobWork* work = queue_.front()->attempt.work.get();
+  while (tasks.size() < std::max<size_t>(room, 1) && !queue_.empty() &&
+         queue_.front()->attempt.work.get() == work) {
+    PoolTask* task = queue_.front();
+    queue_.pop_front();
+    if (Prepare(*task)) tasks.push_back(task);
+  }
+  if (!tasks.empty()) worker.Send(tasks, command_.reads_items);
+}
+
+// Renders the parameters; false if that failed and ended the task.
+bool WorkerGroup::Prepare(PoolTask& task) {
+  const Attempt& attempt = task.attempt;
+  if (attempt.work->parameters.is_constant()) return true;
+  auto text = attempt.work->parameters.Render(attempt.item, attempt.id.task);
+  if (!text.ok()) {
+    EndWith(task, Ending::kError, std::string(text.status().message()));
+    return false;
+  }
+  task.parameters = *std::move(text);
+  return true;
+}
+
+void WorkerGroup::StartWorkers(size_t free) {
+  if (loop_.Now() < next_start_) return;
+  size_t starting = 0;
+  bool some_will_take = false;
+  for (const auto& worker : workers_) {
+    const bool starts = worker->state() == WorkerProcess::State::kStarting;
+    starting += starts;
+    some_will_take |= starts || worker->CanTake();
+  }
+  size_t wanted = std::min(queue_.size(), options_.slots);
+  const ServiceTime& time = TimeOf(*queue_.front());
+  if (time.known() && some_will_take) {
+    // Short tasks, which the present workers will soon have done.
+    wanted = queue_.size() / (1 + time.Waiting());
+  }
+  // After a failure one at a time, until it is known whether they can start.
+  if (failures_ > 0) wanted = std::min<size_t>(wanted, 1);
+  while (starting < wanted && free > 0 && workers_.size() < options_.slots) {
+    auto worker =
+        WorkerProcess::Start(loop_, host_, oom_, options_, command_, *this);
+    if (!worker.ok()) {
+      OnStartFailed(std::string(worker.status().message()), "", true);
+      return;
+    }
+    workers_.push_back(*std::move(worker));
+    ++starting;
+    --free;
+  }
+}
+
+void WorkerGroup::OnStartFailed(const std::string& why,
+                                const std::string& last_words, bool for_good) {
+  ++failures_;
+  const Duration pause =
+      std::min(kPauseMax, kPauseFirst * (1 << std::min(failures_, 12)));
+  next_start_ = loop_.Now() + pause;
+  loop_.RunAfter(pause, changed_);
+  if (!for_good && failures_ < kStartFailuresMax) return;
+  std::string error = "cannot start " + command_.name + ": " + why;
+  if (!last_words.empty()) error += "\n" + last_words;
+  for (PoolTask* task : std::exchange(queue_, {})) {
+    EndWith(*task, Ending::kError, error);
+  }
+}
+
+void WorkerGroup::OnWorkerReady(WorkerProcess&) {
+  failures_ = 0;
+  changed_();
+}
+
+void WorkerGroup::OnTaskEnded(PoolTask& task, Outcome outcome) {
+  if (times_.size() >= kJobsMax) times_.clear();
+  times_[task.attempt.id.job].Add(outcome.wall);
+  ended_(task, std::move(outcome));
+}
+
+void WorkerGroup::OnTaskReturned(PoolTask& task) {
+  Requeue({&task});
+  changed_();
+}
+
+void WorkerGroup::Requeue(const std::vector<PoolTask*>& tasks) {
+  for (auto task = tasks.rbegin(); task != tasks.rend(); ++task) {
+    if ((*task)->stop != PoolTask::Stop::kNone) {
+      EndWith(**task, StoppedEnding(**task), "");
+    } else {
+      queue_.push_front(*task);
+    }
+  }
+}
+
+void WorkerGroup::OnWorkerGone(WorkerProcess& worker,
+                               WorkerProcess::Gone gone) {
+  const auto found =
+      std::find_if(workers_.begin(), workers_.end(),
+                   [&](const auto& one) { return one.get() == &worker; });
+  dead_.push_back(std::move(*found));  // it is still on the stack
+  workers_.erase(found);
+  std::vector<PoolTask*> others;
+  for (PoolTask* task : gone.others) {
+    if (++task->returns <= kReturnsMax) {
+      others.push_back(task);
+    } else {
+      EndWith(*task, Ending::kEvicted,
+              command_.name + " died " + std::to_string(task->returns) +
+                  " times before the task's turn");
+    }
+  }
+  Requeue(others);
+  if (gone.ran != nullptr) {
+    PoolTask& task = *gone.ran;
+    Outcome outcome;
+    outcome.wall = gone.ran_for;
+    outcome.log_path = task.log_path;
+    const bool stopped = task.stop != PoolTask::Stop::kNone;
+    outcome.ending = stopped ? StoppedEnding(task) : gone.ending;
+    if (!stopped) {
+      outcome.error = command_.name + " " + gone.how + " while it ran the task";
+      if (!gone.last_words.empty()) outcome.error += "\n" + gone.last_words;
+    }
+    ended_(task, std::move(outcome));
+  } else if (!gone.was_ready) {
+    OnStartFailed(gone.how, gone.last_words, !gone.could_start);
+  } else if (!gone.expected && !gone.others.empty()) {
+    // It dies whenever it is given work; do not spin.
+    next_start_ = loop_.Now() + kPauseFirst;
+    loop_.RunAfter(kPauseFirst, changed_);
+  }
+  changed_();
+}
+
+void WorkerGroup::EndWith(PoolTask& task, Ending ending, std::string error) {
+  Outcome outcome;
+  outcome.ending = ending;
+  outcome.error = std::move(error);
+  ended_(task, std::move(outcome));
+}
+
+void WorkerGroup::Stop(PoolTask& task, CancelMode mode) {
+  if (task.worker == nullptr) {
+    std::erase(queue_, &task);
+    EndWith(task, StoppedEnding(task), "");
+    return;
+  }
+  WorkerProcess& worker = *task.worker;
+  if (!worker.IsRunning(task)) {
+    const std::vector<PoolTask*> taken = worker.TakeBack(task);
+    const bool had_not_begun = !taken.empty() && taken.front() == &task;
+    Requeue(taken);
+    changed_();
+    if (had_not_begun) return;
+  }
+  // It runs, or has run and its result is on the way.
+  if (!worker.IsRunning(task)) return;
+  if (mode == CancelMode::kForce) {
+    worker.Kill();
+  } else {
+    worker.Ask(task);
+  }
+}
+
+bool WorkerGroup::ShouldRetire(const WorkerProcess& worker, bool weigh) const {
+  return worker.state() == WorkerProcess::State::kReady &&
+         (worker.tasks_done() >= options_.worker_tasks_max ||
+          loop_.Now() - worker.started() >= options_.worker_age_max ||
+          (weigh && worker.MemoryBytes() > options_.worker_memory_bytes_max));
+}
+
+void WorkerGroup::Look() {
+  const bool weigh = loop_.Now() >= next_weighing_;
+  if (weigh) next_weighing_ = loop_.Now() + kWeighingPause;
+  for (const auto& worker : workers_) {
+    const auto& held = worker->held();
+    worker->TrimOutput();
+    if (ShouldRetire(*worker, weigh)) worker->Drain();
+    if (held.empty() || loop_.Now() - worker->front_since() < kHeldUpMax) {
+      continue;
+    }
+    if (worker->KeepsResults()) worker->Poke();
+    // What runs may have been told to die when it did not run yet.
+    for (PoolTask* task : held) {
+      if (task->forced && worker->IsRunning(*task)) worker->Kill();
+    }
+    const auto next = std::find_if(
+        held.begin(), held.end(),
+        [&](const PoolTask* task) { return !worker->IsRunning(*task); });
+    if (held.size() > 1 && next != held.end()) {
+      Requeue(worker->TakeBack(**next));
+      changed_();
+    }
+  }
+}
+
+void WorkerGroup::Flush() {
+  for (const auto& worker : workers_) worker->Flush();
+  dead_.clear();
+}
+
+}  // namespace remuda

@@ -1,0 +1,163 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/event_loop.h"
+#include "executors/process_pool/oom_watch.h"
+#include "executors/process_pool/pool_task.h"
+#include "executors/process_pool/process_host.h"
+#include "executors/process_pool/process_pool_options.h"
+#include "executors/process_pool/worker_cell.h"
+#include "executors/process_pool/worker_channel.h"
+#include "executors/process_pool/worker_frames.h"
+
+namespace remuda {
+
+// One worker: its process, its channel, and the tasks it holds. Which tasks
+// those are, and when it has lived long enough, its owner decides.
+//
+// Thread: confined to the loop's.
+// Lifetime: the owner destroys it after OnWorkerGone(), not within. Tasks are
+// borrowed until handed back.
+class WorkerProcess {
+ public:
+  enum class State : uint8_t { kStarting, kReady, kDraining, kGone };
+
+  // Why a worker is no more, and what becomes of its tasks.
+  struct Gone {
+    bool expected = false;    // it was told to end, or never had a task
+    bool could_start = true;  // false: the program itself cannot be run
+    bool was_ready = false;
+    Ending ending = Ending::kCrash;  // for the task that ran
+    std::string how;                 // "was killed by SIGSEGV (...)"
+    std::string last_words;          // the end of its standard error
+    PoolTask* ran = nullptr;         // the task it had begun, if any
+    Duration ran_for = Duration::zero();
+    std::vector<PoolTask*> others;  // to run elsewhere, in order
+  };
+
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    // It said hello, or has done something since; CanTake() may be true now.
+    virtual void OnWorkerReady(WorkerProcess& worker) = 0;
+    // `task` is the worker's no more. The outcome lacks its id.
+    virtual void OnTaskEnded(PoolTask& task, Outcome outcome) = 0;
+    // The worker did not begin it.
+    virtual void OnTaskReturned(PoolTask& task) = 0;
+    virtual void OnWorkerGone(WorkerProcess& worker, Gone gone) = 0;
+  };
+
+  // Starts the process; the first news comes later.
+  // Errors: ResourceExhausted or Internal; then OnWorkerGone is not called.
+  static absl::StatusOr<std::unique_ptr<WorkerProcess>> Start(
+      EventLoop& loop, ProcessHost& host, OomWatch& oom,
+      const ProcessPoolOptions& options, const WorkerCommand& command,
+      Owner& owner);
+  ~WorkerProcess();
+
+  State state() const { return state_; }
+  MonotonicTime started() const { return started_; }
+  uint64_t tasks_done() const { return tasks_done_; }
+  size_t credits() const { return credits_; }
+  const std::deque<PoolTask*>& held() const { return held_; }
+  // Its resident memory, as far as /proc says; 0 before it has said hello.
+  uint64_t MemoryBytes() const;
+
+  // Whether Send() may be called: ready, and past what was taken back.
+  bool CanTake() const;
+
+  // Adds tasks of one job at the end of what it holds.
+  void Send(std::span<PoolTask* const> tasks, bool with_items);
+
+  // Whether `task` is the one that runs now.
+  bool IsRunning(const PoolTask& task) const;
+
+  // Whether it has ended tasks whose results it has not sent.
+  bool KeepsResults() const;
+
+  // Asks the running task to stop.
+  void Ask(PoolTask& task);
+
+  // Makes the worker look at its channel, between two steps of its task.
+  void Poke();
+
+  // Takes back `task` and all behind it that have not begun, for certain and
+  // at once. What may just have begun stays, and is reported as it ends.
+  std::vector<PoolTask*> TakeBack(const PoolTask& task);
+
+  // It ends when it has done what it holds.
+  void Drain();
+
+  void Kill();
+
+  // Sends what is queued. Called at the end of each turn.
+  void Flush();
+
+  // When the task at the front became the front.
+  MonotonicTime front_since() const { return front_since_; }
+
+  // Keeps the files it prints to within their bounds.
+  void TrimOutput();
+
+ private:
+  WorkerProcess(EventLoop& loop, ProcessHost& host, OomWatch& oom,
+                const ProcessPoolOptions& options, const WorkerCommand& command,
+                Owner& owner, WorkerCell cell);
+
+  absl::Status Launch();
+  void OnReadable();
+  bool ReadSome();
+  void Handle(WorkerMessage message);
+  void HandleHello(const WorkerHello& hello);
+  void HandleResults(const std::vector<WorkerResult>& results);
+  void EndTask(PoolTask& task, const WorkerResult& result, Duration wall);
+  void HandleLog(const WorkerLog& log);
+  void LimitEnd();
+  void Break(const std::string& reason);
+  void OnEnded(const ProcessEnd& end);
+  std::string LastWords() const;
+  void SaveOutput(PoolTask& task) const;
+  std::string LogFolder(PoolTask& task) const;
+
+  EventLoop& loop_;
+  ProcessHost& host_;
+  OomWatch& oom_;
+  const ProcessPoolOptions& options_;
+  const WorkerCommand& command_;
+  Owner& owner_;
+  WorkerCell cell_;
+  UniqueFd socket_;
+  UniqueFd output_;  // what it writes to standard output and error:
+  UniqueFd errors_;  // files without a name
+  std::string folder_;
+  uint64_t process_ = 0;
+  State state_ = State::kStarting;
+  pid_t pid_ = 0;  // as it says of itself; only for looking at it
+  MonotonicTime started_;
+  MonotonicTime front_since_;
+  TimerId limit_timer_;
+  WorkerFrameCutter frames_;
+  std::string unsent_;
+  size_t unsent_from_ = 0;
+  bool waits_for_room_ = false;
+  std::deque<PoolTask*> held_;
+  uint64_t next_task_ = 1;
+  uint64_t last_ended_ = 0;
+  uint64_t revoked_end_ = 0;
+  uint64_t tasks_done_ = 0;
+  size_t credits_ = 0;
+  bool killed_by_us_ = false;
+  std::string broken_;  // why the protocol ended, if it did
+};
+
+}  // namespace remuda

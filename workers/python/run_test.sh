@@ -1,0 +1,3 @@
+#!/bin/bash
+# Runs a Python test with the machine's interpreter.
+exec python3 "$@"
