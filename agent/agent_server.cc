@@ -22,6 +22,7 @@
 namespace remuda {
 namespace {
 
+constexpr char kWorkFolder[] = "/work";
 constexpr Duration kMetricsInterval = std::chrono::milliseconds(250);
 // A loop that did not turn for so long is not alive.
 constexpr Duration kLoopStalledAfter = std::chrono::seconds(10);
@@ -37,6 +38,14 @@ absl::Status MakeFolder(const std::string& path) {
     return absl::OkStatus();
   }
   return ErrnoStatus(errno, "cannot make the folder " + path);
+}
+
+// Whatever an earlier agent's attempts left there belongs to nobody.
+absl::Status MakeEmptyFolder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  if (error) return ErrnoStatus(error.value(), "cannot empty " + path);
+  return MakeFolder(path);
 }
 
 std::string DefaultName() {
@@ -78,6 +87,8 @@ class AgentServer::Impl {
           "their tasks run again.",
           {{"bytes", (*spool)->bytes_discarded()}});
     }
+    made = MakeEmptyFolder(options_.data_folder + kWorkFolder);
+    if (!made.ok()) return made;
     absl::StatusOr<std::vector<ExecutorEntry>> executors = MakeExecutors();
     if (!executors.ok()) return executors.status();
 
@@ -96,8 +107,10 @@ class AgentServer::Impl {
              }});
     if (!session.ok()) return session.status();
     session_ = *std::move(session);
-    loop_.SetTurnObserver(
-        [this](Duration duration) { metrics_.OnTurn(duration); });
+    loop_.SetTurnObserver([this](Duration duration) {
+      metrics_.OnTurn(duration);
+      session_->OnTurn(duration);
+    });
     UpdateMetrics();
     const absl::Status open = OpenStatusDoor();
     if (!open.ok()) return open;
@@ -189,7 +202,7 @@ class AgentServer::Impl {
                  loop_.Post([] {});
                },
            .clock = &clock_,
-           .data_folder = options_.data_folder});
+           .work_folder = options_.data_folder + kWorkFolder});
       if (!entry.ok()) return entry.status();
       place->store(static_cast<size_t>(entry->executor->facts().kind));
       entries.push_back(*std::move(entry));

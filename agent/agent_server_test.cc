@@ -10,6 +10,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -160,6 +161,34 @@ TEST_F(AgentServerTest, RunsManyTasksInFewMessagesAndDrains) {
   (*server)->Drain();
   ASSERT_TRUE(RunUntil([this] { return !coordinator_->goodbyes.empty(); }));
   EXPECT_TRUE((*server)->Join().ok());
+}
+
+TEST_F(AgentServerTest, AJobThatAnExecutorCannotRunHarmsNoOther) {
+  auto server = AgentServer::Start(Options(), context_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  ASSERT_TRUE(RunUntil([this] { return !coordinator_->heartbeats.empty(); }));
+  Grant grant = Noops(1);
+  Job stranger;
+  stranger.name = "s";
+  stranger.type = "command";
+  stranger.with = R"({"argv":["true"]})";
+  grant.definitions.push_back({.job = {2}, .job_json = JobToJson(stranger)});
+  grant.ranges.push_back({.job = {2},
+                          .executor = ExecutorKind::kThreadPool,
+                          .tasks = {0, 1},
+                          .fence = {1}});
+  coordinator_->Send(grant);
+  std::map<JobId, Ending> endings;
+  ASSERT_TRUE(RunUntil([&] {
+    for (const Results& message : coordinator_->results) {
+      for (const EndedBatch& batch : message.batches) {
+        endings[batch.job] = batch.runs[0].ending;
+      }
+    }
+    return endings.size() == 2;
+  }));
+  EXPECT_EQ(endings[JobId{1}], Ending::kSucceeded);
+  EXPECT_EQ(endings[JobId{2}], Ending::kError);
 }
 
 TEST_F(AgentServerTest, TellsItsNumbersAndItsHealth) {

@@ -1,6 +1,7 @@
 #include "agent/agent_session.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 #include <variant>
@@ -24,6 +25,20 @@ AgentCoreOptions WithExecutors(AgentCoreOptions options,
   }
   options.job_types.assign(job_types.begin(), job_types.end());
   return options;
+}
+
+// An executor refuses a batch as a whole, although one job in it may be all
+// that it cannot run.
+std::vector<StartAttempts> SplitByJob(const StartAttempts& batch) {
+  std::vector<StartAttempts> parts;
+  for (const Attempt& attempt : batch.attempts) {
+    if (parts.empty() ||
+        parts.back().attempts.back().id.job != attempt.id.job) {
+      parts.push_back({.executor = batch.executor, .waited = batch.waited});
+    }
+    parts.back().attempts.push_back(attempt);
+  }
+  return parts;
 }
 
 uint64_t SequenceOf(const AgentMessage& message) {
@@ -151,18 +166,17 @@ bool AgentSession::Perform(AgentOutput output) {
                     .term = term_,
                     .session = session_});
   }
-  for (const AgentMessage& message : output.send) Send(message);
+  for (const AgentMessage& message : output.send) {
+    if (std::holds_alternative<Heartbeat>(message)) {
+      longest_turn_ = Duration::zero();
+      core_.OnLoopLag(longest_turn_);
+    }
+    Send(message);
+  }
   if (over_) return false;
   if (output.send_spooled.has_value()) SendSpooled(*output.send_spooled);
 
-  bool again = !output.reads.empty();
-  for (StartAttempts& batch : output.starts) {
-    const absl::Status started =
-        executors_[PlaceOf(batch.executor)]->Start(batch.attempts);
-    if (started.ok()) continue;
-    core_.OnStartRefused(Time(), std::move(batch), started);
-    again = true;
-  }
+  bool again = !StartAll(std::move(output.starts)) || !output.reads.empty();
   for (const StopAttempt& stop : output.stops) {
     executors_[PlaceOf(stop.executor)]->Cancel(stop.id, stop.mode);
   }
@@ -188,6 +202,27 @@ bool AgentSession::Perform(AgentOutput output) {
     End(*output.ended);
   }
   return again && !over_;
+}
+
+// False if an executor refused some of them.
+bool AgentSession::StartAll(std::vector<StartAttempts> starts) {
+  bool all_started = true;
+  while (!starts.empty()) {
+    StartAttempts batch = std::move(starts.back());
+    starts.pop_back();
+    const absl::Status started =
+        executors_[PlaceOf(batch.executor)]->Start(batch.attempts);
+    if (started.ok()) continue;
+    all_started = false;
+    std::vector<StartAttempts> by_job;
+    if (absl::IsInvalidArgument(started)) by_job = SplitByJob(batch);
+    if (by_job.size() > 1) {
+      std::move(by_job.begin(), by_job.end(), std::back_inserter(starts));
+    } else {
+      core_.OnStartRefused(Time(), std::move(batch), started);
+    }
+  }
+  return all_started;
 }
 
 void AgentSession::Send(const AgentMessage& message) {
@@ -231,6 +266,12 @@ void AgentSession::SendFrame(std::string_view frame) {
   Log(LogLevel::kWarning, "send_failed",
       "A message to the coordinator is dropped.",
       {{"reason", std::string(sent.message())}});
+}
+
+void AgentSession::OnTurn(Duration duration) {
+  if (duration <= longest_turn_) return;
+  longest_turn_ = duration;
+  core_.OnLoopLag(duration);
 }
 
 void AgentSession::Drain(Duration patience) {

@@ -60,6 +60,9 @@ class AgentSession {
 
   void Drain(Duration patience);
 
+  // How long a turn of the loop took, for the next heartbeat.
+  void OnTurn(Duration duration);
+
   // Says Goodbye and ends at once; what runs is stopped by the destructor.
   void Leave();
 
@@ -80,6 +83,7 @@ class AgentSession {
   void OnFrame(std::string_view frame);
   void Turn();
   bool Perform(AgentOutput output);
+  bool StartAll(std::vector<StartAttempts> starts);
   void Send(const AgentMessage& message);
   void SendSpooled(Outbox::Span span);
   void SendFrame(std::string_view frame);
@@ -100,6 +104,7 @@ class AgentSession {
   uint64_t last_sequence_ = 0;
   bool spool_was_full_ = false;
   bool over_ = false;
+  Duration longest_turn_ = Duration::zero();  // since the last heartbeat
   TimerId timer_{};
   std::optional<MonotonicTime> timer_at_;
 };

@@ -21,7 +21,8 @@ struct ExecutorEntry {
 struct ExecutorSurroundings {
   Executor::Notify notify;
   const Clock* clock = nullptr;  // outlives the executor
-  std::string data_folder;       // of the agent, 0700
+  // For files of attempts: 0700, and emptied when the next agent starts.
+  std::string work_folder;
 };
 
 // How main() says which executors there are, so that the agent knows none of
