@@ -79,7 +79,11 @@ void CoordinatorLoop::On(Peer peer, uint64_t number, Submit request) {
                          stored.ok() ? *std::move(stored) : std::nullopt);
         };
       });
-  if (!taken) ReplyError(peer, number, Busy());
+  if (taken) {
+    submitted_at_[{peer, number}] = loop_.Now();
+  } else {
+    ReplyError(peer, number, Busy());
+  }
 }
 
 void CoordinatorLoop::AcceptPrepared(

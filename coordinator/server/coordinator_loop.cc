@@ -15,8 +15,10 @@ absl::StatusOr<std::unique_ptr<CoordinatorLoop>> CoordinatorLoop::Start(
     CoordinatorMetrics& metrics) {
   std::unique_ptr<CoordinatorLoop> self(
       new CoordinatorLoop(options, loop, metrics));
+  const MonotonicTime start = loop.clock().Now();
   const absl::Status restored = self->Restore(store);
   if (!restored.ok()) return restored;
+  metrics.OnRecovered(loop.clock().Now() - start);
 
   const std::string path = store.folder().database_path();
   for (std::unique_ptr<ReaderThread>* thread :
@@ -48,6 +50,10 @@ absl::StatusOr<std::unique_ptr<CoordinatorLoop>> CoordinatorLoop::Start(
         me->OnCommitted(std::move(units));
       });
   loop.AddTurnEnd([me] { me->EndTurn(); });
+  loop.SetTurnObserver(
+      [&metrics](Duration duration) { metrics.OnTurn(duration); });
+  self->ticked_ = loop.Now();
+  self->Tick();
   return self;
 }
 
@@ -126,7 +132,9 @@ void CoordinatorLoop::OnPeerGone(Peer peer) {
 
 void CoordinatorLoop::EndTurn() {
   const std::optional<MonotonicTime> next = core_.next_time();
-  if (changed_ || (next.has_value() && *next <= loop_.Now())) Advance();
+  const bool due = next.has_value() && *next <= loop_.Now() &&
+                   loop_.Now() >= leases_hold_until_;
+  if (changed_ || due) Advance();
   SendWatches();
   ArmTimer();
 }
@@ -139,7 +147,9 @@ void CoordinatorLoop::Advance() {
   const MonotonicTime start = loop_.clock().Now();
   const Now now = CurrentTime();
   // A lease may only run out once what its holder sent has been read.
-  if (socket_->drained()) core_.OnTime(now);
+  if (socket_->drained() && now.monotonic >= leases_hold_until_) {
+    core_.OnTime(now);
+  }
   core_.Dispatch(now);
   CommitUnit unit;
   unit.output = core_.TakeOutput();
@@ -172,8 +182,22 @@ void CoordinatorLoop::OnCommitted(std::vector<CommitUnit> units) {
   }
 }
 
+// Notices when the process was stopped or the machine slept.
+void CoordinatorLoop::Tick() {
+  const MonotonicTime now = loop_.Now();
+  if (now - ticked_ > kTickInterval + kStallMin) {
+    leases_hold_until_ = now + kStallGrace;
+    Log(LogLevel::kWarning, "loop_stalled",
+        "The coordinator stood still; leases wait for what has arrived.",
+        {{"seconds", std::chrono::duration<double>(now - ticked_).count()}});
+  }
+  ticked_ = now;
+  loop_.RunAfter(kTickInterval, [this] { Tick(); });
+}
+
 void CoordinatorLoop::ArmTimer() {
   std::optional<MonotonicTime> next = core_.next_time();
+  if (next.has_value()) next = std::max(*next, leases_hold_until_);
   for (const auto& other : {watches_.next_time(), staging_.next_time()}) {
     if (other.has_value()) next = std::min(next.value_or(*other), *other);
   }
@@ -203,9 +227,26 @@ void CoordinatorLoop::Send(const ::remuda::Send& send) {
 
 void CoordinatorLoop::Reply(Peer peer, uint64_t number,
                             const ClientReply& reply) {
+  if (!submitted_at_.empty()) {
+    const auto submitted = submitted_at_.find({peer, number});
+    if (submitted != submitted_at_.end()) {
+      metrics_.OnSubmitted(loop_.clock().Now() - submitted->second);
+      submitted_at_.erase(submitted);
+    }
+  }
   std::string frame = EncodeReply(reply, number);
   metrics_.OnFrameOut(frame);
   outbox_->Send(peer, std::move(frame));
+}
+
+void CoordinatorLoop::PublishMetrics() {
+  metrics_.Publish({.core = core_.counters(),
+                    .term = core_.term(),
+                    .socket = socket_->counters(),
+                    .loop = loop_.counters(),
+                    .outbox_bytes = outbox_->bytes(),
+                    .staged_bytes = staging_.bytes(),
+                    .watches = watches_.size()});
 }
 
 void CoordinatorLoop::SendWatches() {

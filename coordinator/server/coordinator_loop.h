@@ -35,6 +35,11 @@ class CoordinatorLoop {
   // Malformed frames of one peer after which it is ignored.
   static constexpr uint32_t kStrikesMax = 3;
   static constexpr size_t kStrikersMax = 4'096;
+  // A process that stood still for longer than this first hears what arrived
+  // meanwhile before it gives anybody up.
+  static constexpr Duration kStallMin = std::chrono::seconds(2);
+  static constexpr Duration kStallGrace = std::chrono::seconds(2);
+  static constexpr Duration kTickInterval = std::chrono::milliseconds(500);
 
   struct Options {
     std::string listen;
@@ -55,9 +60,8 @@ class CoordinatorLoop {
 
   const std::string& endpoint() const { return socket_->endpoint(); }
 
-  // For the metrics; on the loop.
-  const Core& core() const { return core_; }
-  RouterSocket::Counters socket_counters() const { return socket_->counters(); }
+  // Brings the metrics up to date.
+  void PublishMetrics();
 
  private:
   CoordinatorLoop(const Options& options, EventLoop& loop,
@@ -77,6 +81,7 @@ class CoordinatorLoop {
   void EndTurn();
   void Advance();
   void ArmTimer();
+  void Tick();
   void OnCommitted(std::vector<CommitUnit> units);
 
   // Requests of clients (client_requests.cc).
@@ -114,6 +119,12 @@ class CoordinatorLoop {
   Watches watches_;
   std::map<JobId, JobSummary> committed_;   // of live jobs
   std::vector<StagedItems> pending_items_;  // for the next unit
+
+  // When submissions came that have no answer yet.
+  std::map<std::pair<Peer, uint64_t>, MonotonicTime> submitted_at_;
+
+  MonotonicTime ticked_{};
+  MonotonicTime leases_hold_until_{};
 
   bool changed_ = true;  // the core was fed since the last turn
   bool timer_armed_ = false;

@@ -1,15 +1,424 @@
 #include "coordinator/server/coordinator_metrics.h"
 
-namespace remuda {
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
 
-void CoordinatorMetrics::OnFrameIn(std::string_view) { ++frames_; }
-void CoordinatorMetrics::OnFrameOut(std::string_view) { ++frames_; }
-void CoordinatorMetrics::OnMalformed(std::string_view) {}
-void CoordinatorMetrics::OnInvalidSubmission() {}
-void CoordinatorMetrics::OnDispatch(Duration) {}
-void CoordinatorMetrics::OnCommit(const CommitFacts& facts, Duration) {
-  rows_ += facts.rows;
-  ++commits_;
+#include "jobs/job_type.h"
+#include "jobs/outcome.h"
+#include "wire/codec.h"
+
+namespace remuda {
+namespace {
+
+// The buckets of the catalogue: 0.5 ms to 10 s, 0.1 ms to 5 s, 1 to 4096.
+const std::vector<double> kCommitBounds = {
+    0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10};
+const std::vector<double> kTurnBounds = {0.0001, 0.0002, 0.0005, 0.001, 0.002,
+                                         0.005,  0.01,   0.02,   0.05,  0.1,
+                                         0.5,    1,      5};
+const std::vector<double> kBatchBounds = {1,   2,   4,   8,    16,   32,  64,
+                                          128, 256, 512, 1024, 2048, 4096};
+
+constexpr char kSocket[] = "router";
+
+double Seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+std::string Label(std::string_view text) { return LabelValue(text); }
+
+constexpr const char* kStaleNames[kStaleReasons] = {
+    "no_session",  "old_sequence", "gap",      "job_gone",
+    "not_running", "other_holder", "malformed"};
+constexpr const char* kAgentMessageNames[kAgentMessageKinds] = {
+    "hello", "heartbeat", "results", "log_chunk", "goodbye"};
+
+}  // namespace
+
+CoordinatorMetrics::CoordinatorMetrics(const std::string& version)
+    : metrics_("coordinator", version) {
+  AddTransport();
+  AddStore();
+  AddWork();
+  AddSessions();
+  AddGauges();
+}
+
+void CoordinatorMetrics::AddTransport() {
+  for (uint8_t type = 0; type < kFrameTypes; ++type) {
+    const std::string name(FrameTypeName(type));
+    if (name == "unknown") continue;
+    // docs/WIRE.md: each half of the types goes one way.
+    const bool in = type < 32 || (type >= 64 && type < 96);
+    frames_[type] = metrics_.AddCounter("remuda_transport_messages_total",
+                                        "Messages read and handed over.",
+                                        {{"direction", in ? "in" : "out"},
+                                         {"type", Label(name)},
+                                         {"socket", kSocket}});
+  }
+  for (const char* reason : {"malformed", "version", "parts"}) {
+    malformed_[reason] = metrics_.AddCounter(
+        "remuda_transport_malformed_total", "Frames that could not be read.",
+        {{"socket", kSocket}, {"reason", reason}});
+  }
+  for (const char* direction : {"in", "out"}) {
+    totals_[std::string("bytes_") + direction] = metrics_.AddCounter(
+        "remuda_transport_bytes_total", "Bytes of messages.",
+        {{"socket", kSocket}, {"direction", direction}});
+  }
+  totals_["send_blocked"] = metrics_.AddCounter(
+      "remuda_transport_send_blocked_total",
+      "Messages that had to wait, as the peer did not read.",
+      {{"socket", kSocket}});
+  totals_["unroutable"] = metrics_.AddCounter(
+      "remuda_transport_unroutable_total", "Messages to peers that were gone.",
+      {{"socket", kSocket}});
+  totals_["handshakes"] = metrics_.AddCounter(
+      "remuda_transport_handshake_failures_total", "Connections refused.",
+      {{"socket", kSocket}, {"reason", "other"}});
+  gauges_["connections"] =
+      metrics_.AddGauge("remuda_transport_connections", "Open connections.",
+                        {{"socket", kSocket}});
+}
+
+void CoordinatorMetrics::AddStore() {
+  const Metrics::Labels backend = {{"backend", "sqlite"}};
+  rows_ = metrics_.AddCounter("remuda_store_rows_total",
+                              "Rows written to the store.", backend);
+  commits_ = metrics_.AddCounter("remuda_store_commits_total",
+                                 "Transactions of the store.", backend);
+  store_errors_ =
+      metrics_.AddCounter("remuda_store_errors_total",
+                          "Errors of the store; each ends the process.",
+                          {{"backend", "sqlite"}, {"kind", "write"}});
+  commit_seconds_ = metrics_.AddHistogram(
+      "remuda_store_commit_duration_seconds", "How long a transaction took.",
+      kCommitBounds, backend);
+  commit_operations_ =
+      metrics_.AddHistogram("remuda_store_commit_operations",
+                            "Rows of a transaction.", kBatchBounds, backend);
+  for (const char* part : {"db", "wal"}) {
+    gauges_[part] =
+        metrics_.AddGauge("remuda_store_size_bytes", "Size of the files.",
+                          {{"backend", "sqlite"}, {"part", part}});
+  }
+  gauges_["recovery"] =
+      metrics_.AddGauge("remuda_recovery_duration_seconds",
+                        "How long the last start took to load the state.");
+}
+
+void CoordinatorMetrics::AddWork() {
+  const std::string name = "remuda_submissions_total";
+  const std::string help = "Submissions by their answer.";
+  for (const char* result :
+       {"accepted", "duplicate", "conflict", "busy", "invalid"}) {
+    totals_[std::string("submissions_") + result] =
+        metrics_.AddCounter(name, help, {{"result", result}});
+  }
+  invalid_ = totals_["submissions_invalid"];
+  for (const char* result : {"accepted", "too_late", "unknown"}) {
+    totals_[std::string("cancels_") + result] =
+        metrics_.AddCounter("remuda_cancels_total", "Cancels by their answer.",
+                            {{"result", result}});
+  }
+  totals_["grants"] = metrics_.AddCounter("remuda_grants_total",
+                                          "Ranges of tasks given to agents.");
+  for (const JobType& type : ShippedJobTypes()) {
+    for (const ExecutorKind executor : type.executors) {
+      ClassOf(type.name, executor);
+    }
+    TypeOf(type.name);
+  }
+  for (size_t state = 0; state < jobs_finished_.size(); ++state) {
+    const auto job_state = static_cast<JobState>(state);
+    if (!IsTerminal(job_state)) continue;
+    jobs_finished_[state] =
+        metrics_.AddCounter("remuda_jobs_finished_total", "Jobs that ended.",
+                            {{"state", Label(Name(job_state))}});
+  }
+  submit_seconds_ = metrics_.AddHistogram(
+      "remuda_submit_duration_seconds",
+      "From the receipt of a submission to its durable answer.", kCommitBounds);
+  dispatch_seconds_ = metrics_.AddHistogram(
+      "remuda_dispatch_duration_seconds", "One turn of the core.", kTurnBounds);
+  turn_seconds_ =
+      metrics_.AddHistogram("remuda_event_loop_lag_seconds",
+                            "How long a turn kept everything else waiting.",
+                            kTurnBounds, {{"loop", "control"}});
+  totals_["busy"] =
+      metrics_.AddCounter("remuda_event_loop_busy_seconds_total",
+                          "Time in turns.", {{"loop", "control"}});
+}
+
+void CoordinatorMetrics::AddSessions() {
+  for (const char* event : {"registered", "resumed", "expired", "closed",
+                            "refused", "reset", "unreachable"}) {
+    totals_[std::string("sessions_") + event] = metrics_.AddCounter(
+        "remuda_agent_sessions_total", "What happened to sessions of agents.",
+        {{"event", event}});
+  }
+  totals_["leases"] =
+      metrics_.AddCounter("remuda_lease_expirations_total", "Agents given up.",
+                          {{"reason", "silent"}});
+  for (size_t kind = 0; kind < kAgentMessageKinds; ++kind) {
+    for (size_t reason = 0; reason < kStaleReasons; ++reason) {
+      stale_[kind][reason] = metrics_.AddCounter(
+          "remuda_stale_messages_total",
+          "Messages, or parts of them, that changed nothing.",
+          {{"type", kAgentMessageNames[kind]},
+           {"reason", kStaleNames[reason]}});
+    }
+  }
+  totals_["duplicates"] =
+      metrics_.AddCounter("remuda_duplicate_messages_total",
+                          "Messages seen before.", {{"type", "results"}});
+}
+
+void CoordinatorMetrics::AddGauges() {
+  for (size_t state = 0; state < agents_.size(); ++state) {
+    agents_[state] = metrics_.AddGauge(
+        "remuda_agents", "Agents known.",
+        {{"state", Label(Name(static_cast<AgentState>(state)))}});
+  }
+  for (size_t kind = 0; kind < credit_.size(); ++kind) {
+    credit_[kind] = metrics_.AddGauge(
+        "remuda_credit_tasks", "Tasks that agents would still take.",
+        {{"executor", Label(Name(static_cast<ExecutorKind>(kind)))}});
+  }
+  for (const char* state : {"pending", "delayed", "running"}) {
+    gauges_[state] =
+        metrics_.AddGauge("remuda_queue_tasks", "Tasks of live jobs.",
+                          {{"queue", "default"}, {"state", state}});
+  }
+  gauges_["jobs"] = metrics_.AddGauge("remuda_jobs_live", "Jobs not ended.");
+  gauges_["grants_live"] = metrics_.AddGauge(
+      "remuda_grants_live", "Ranges of which something may run.");
+  gauges_["term"] = metrics_.AddGauge("remuda_term", "Rises at each start.");
+  gauges_["leader"] =
+      metrics_.AddGauge("remuda_leader", "1 if this coordinator decides.");
+  gauges_["outbox"] = metrics_.AddGauge(
+      "remuda_outbox_bytes", "Bytes waiting for peers that do not read.");
+  gauges_["staged"] = metrics_.AddGauge(
+      "remuda_staged_bytes", "Items uploaded for submissions to come.");
+  gauges_["watches"] = metrics_.AddGauge("remuda_watches", "Watches open.");
+}
+
+CoordinatorMetrics::Class& CoordinatorMetrics::ClassOf(const std::string& type,
+                                                       ExecutorKind executor) {
+  const auto [found, fresh] = classes_.try_emplace({type, executor});
+  Class& numbers = found->second;
+  if (!fresh) return numbers;
+  const Metrics::Labels labels = {{"job_type", Label(type)},
+                                  {"executor", Label(Name(executor))}};
+  numbers.started = metrics_.AddCounter("remuda_attempts_started_total",
+                                        "Attempts that began.", labels);
+  numbers.handed_back = metrics_.AddCounter(
+      "remuda_attempts_handed_back_total", "Grants given back unused.", labels);
+  numbers.granted = metrics_.AddCounter("remuda_tasks_granted_total",
+                                        "Tasks given to agents.", labels);
+  for (size_t ending = 0; ending < kEndings; ++ending) {
+    Metrics::Labels with_outcome = labels;
+    with_outcome["outcome"] = Label(Name(static_cast<Ending>(ending)));
+    numbers.finished[ending] = metrics_.AddCounter(
+        "remuda_attempts_finished_total", "Attempts that ended.", with_outcome);
+  }
+  return numbers;
+}
+
+CoordinatorMetrics::Type& CoordinatorMetrics::TypeOf(const std::string& type) {
+  const auto [found, fresh] = types_.try_emplace(type);
+  Type& numbers = found->second;
+  if (!fresh) return numbers;
+  const std::string label = Label(type);
+  for (size_t state = 0; state < kTaskStates; ++state) {
+    const auto task_state = static_cast<TaskState>(state);
+    if (!IsTerminal(task_state)) continue;
+    numbers.tasks[state] = metrics_.AddCounter(
+        "remuda_tasks_finished_total", "Tasks that reached a final state.",
+        {{"job_type", label}, {"outcome", Label(Name(task_state))}});
+  }
+  const auto retries = [&](const char* reason) {
+    return metrics_.AddCounter("remuda_task_retries_total",
+                               "Tries that will be followed by another.",
+                               {{"job_type", label}, {"reason", reason}});
+  };
+  numbers.retries_error = retries("error");
+  numbers.retries_evicted = retries("evicted");
+  numbers.retries_lost = retries("agent_lost");
+  numbers.quarantined = metrics_.AddCounter(
+      "remuda_tasks_quarantined_total", "Tasks given up after too many losses.",
+      {{"job_type", label}});
+  return numbers;
+}
+
+void CoordinatorMetrics::OnFrameIn(std::string_view frame) {
+  const absl::StatusOr<FrameHeader> header = DecodeHeader(frame);
+  if (!header.ok() || header->type >= kFrameTypes) return;
+  if (FrameTypeName(header->type) == "unknown") return;
+  frames_[header->type].Add();
+}
+
+void CoordinatorMetrics::OnFrameOut(std::string_view frame) {
+  OnFrameIn(frame);
+}
+
+void CoordinatorMetrics::OnMalformed(std::string_view reason) {
+  const auto found = malformed_.find(reason);
+  if (found != malformed_.end()) found->second.Add();
+}
+
+void CoordinatorMetrics::OnInvalidSubmission() { invalid_.Add(); }
+
+void CoordinatorMetrics::OnSubmitted(Duration from_receipt_to_durable_answer) {
+  submit_seconds_.Observe(Seconds(from_receipt_to_durable_answer));
+}
+
+void CoordinatorMetrics::OnDispatch(Duration duration) {
+  dispatch_seconds_.Observe(Seconds(duration));
+}
+
+void CoordinatorMetrics::OnTurn(Duration duration) {
+  turn_seconds_.Observe(Seconds(duration));
+}
+
+void CoordinatorMetrics::OnRecovered(Duration duration) {
+  gauges_.at("recovery").Set(Seconds(duration));
+}
+
+void CoordinatorMetrics::OnCommit(const CommitFacts& facts, Duration duration) {
+  if (facts.rows == 0) return;
+  rows_.Add(static_cast<double>(facts.rows));
+  commits_.Add();
+  commit_seconds_.Observe(Seconds(duration));
+  commit_operations_.Observe(static_cast<double>(facts.rows));
+}
+
+void CoordinatorMetrics::OnStoreError() { store_errors_.Add(); }
+
+void CoordinatorMetrics::Publish(const Snapshot& snapshot) {
+  const auto total = [this](const char* name, uint64_t value) {
+    totals_.at(name).AdvanceTo(static_cast<double>(value));
+  };
+  const auto gauge = [this](const char* name, uint64_t value) {
+    gauges_.at(name).Set(static_cast<double>(value));
+  };
+  total("bytes_in", snapshot.socket.bytes_received);
+  total("bytes_out", snapshot.socket.bytes_sent);
+  total("send_blocked", snapshot.socket.send_blocked);
+  total("unroutable", snapshot.socket.unroutable);
+  total("handshakes", snapshot.socket.handshakes_failed);
+  malformed_.at("parts").AdvanceTo(
+      static_cast<double>(snapshot.socket.malformed));
+  // Seconds are rounded: the same time may come out lower by a hair.
+  Counter& busy = totals_.at("busy");
+  busy.AdvanceTo(std::max(busy.value(), Seconds(snapshot.loop.busy)));
+  gauge("connections", snapshot.socket.connections);
+  gauge("term", snapshot.term.value);
+  gauge("leader", 1);
+  gauge("outbox", snapshot.outbox_bytes);
+  gauge("staged", snapshot.staged_bytes);
+  gauge("watches", snapshot.watches);
+  gauge("jobs", snapshot.core.jobs_live);
+  gauge("grants_live", snapshot.core.grants_live);
+  gauge("delayed", snapshot.core.retries_waiting);
+  total("grants", snapshot.core.grants);
+  for (size_t state = 0; state < jobs_finished_.size(); ++state) {
+    if (!IsTerminal(static_cast<JobState>(state))) continue;
+    jobs_finished_[state].AdvanceTo(
+        static_cast<double>(snapshot.core.jobs_finished[state]));
+  }
+  PublishClasses(snapshot.core);
+  PublishSessions(snapshot.core);
+}
+
+void CoordinatorMetrics::PublishClasses(const CoreCounters& core) {
+  uint64_t pending = 0;
+  uint64_t running = 0;
+  std::map<std::string, ClassCounters> by_type;
+  for (const ClassCounters& one : core.classes) {
+    Class& numbers = ClassOf(one.type, one.executor);
+    numbers.started.AdvanceTo(static_cast<double>(one.attempts_started));
+    numbers.handed_back.AdvanceTo(
+        static_cast<double>(one.attempts_handed_back));
+    numbers.granted.AdvanceTo(static_cast<double>(one.tasks_granted));
+    for (size_t ending = 0; ending < kEndings; ++ending) {
+      numbers.finished[ending].AdvanceTo(
+          static_cast<double>(one.attempts_finished[ending]));
+    }
+    ClassCounters& sum = by_type[one.type];
+    for (size_t state = 0; state < kTaskStates; ++state) {
+      sum.tasks_finished[state] += one.tasks_finished[state];
+    }
+    sum.retries_failed += one.retries_failed;
+    sum.retries_evicted += one.retries_evicted;
+    sum.retries_lost += one.retries_lost;
+    sum.quarantined += one.quarantined;
+    pending += one.pending;
+    running += one.running;
+  }
+  for (const auto& [type, sum] : by_type) {
+    Type& numbers = TypeOf(type);
+    for (size_t state = 0; state < kTaskStates; ++state) {
+      if (!IsTerminal(static_cast<TaskState>(state))) continue;
+      numbers.tasks[state].AdvanceTo(
+          static_cast<double>(sum.tasks_finished[state]));
+    }
+    numbers.retries_error.AdvanceTo(static_cast<double>(sum.retries_failed));
+    numbers.retries_evicted.AdvanceTo(static_cast<double>(sum.retries_evicted));
+    numbers.retries_lost.AdvanceTo(static_cast<double>(sum.retries_lost));
+    numbers.quarantined.AdvanceTo(static_cast<double>(sum.quarantined));
+  }
+  gauges_.at("pending").Set(static_cast<double>(pending));
+  gauges_.at("running").Set(static_cast<double>(running));
+}
+
+void CoordinatorMetrics::PublishSessions(const CoreCounters& core) {
+  const std::pair<const char*, uint64_t> kTotals[] = {
+      {"submissions_accepted", core.submissions_accepted},
+      {"submissions_duplicate", core.submissions_existed},
+      {"submissions_conflict", core.submissions_conflict},
+      {"submissions_busy", core.submissions_busy},
+      {"cancels_accepted", core.cancels_taken},
+      {"cancels_too_late", core.cancels_too_late},
+      {"cancels_unknown", core.cancels_unknown},
+      {"sessions_registered", core.sessions_opened},
+      {"sessions_resumed", core.sessions_resumed},
+      {"sessions_expired", core.leases_expired},
+      {"sessions_closed", core.sessions_closed},
+      {"sessions_refused", core.sessions_refused},
+      {"sessions_reset", core.sessions_reset},
+      {"sessions_unreachable", core.sessions_unreachable},
+      {"leases", core.leases_expired},
+      {"duplicates", core.duplicates},
+  };
+  for (const auto& [name, value] : kTotals) {
+    totals_.at(name).AdvanceTo(static_cast<double>(value));
+  }
+  for (size_t kind = 0; kind < kAgentMessageKinds; ++kind) {
+    for (size_t reason = 0; reason < kStaleReasons; ++reason) {
+      stale_[kind][reason].AdvanceTo(
+          static_cast<double>(core.stale[kind][reason]));
+    }
+  }
+  for (size_t state = 0; state < agents_.size(); ++state) {
+    agents_[state].Set(static_cast<double>(core.agents[state]));
+  }
+  for (size_t kind = 0; kind < credit_.size(); ++kind) {
+    const uint64_t credit = core.credit[kind];
+    const uint64_t used = core.outstanding[kind];
+    credit_[kind].Set(static_cast<double>(credit > used ? credit - used : 0));
+  }
+}
+
+void CoordinatorMetrics::PublishSizes(const std::string& database_path) {
+  const auto size = [](const std::string& path) {
+    std::error_code error;
+    const uintmax_t bytes = std::filesystem::file_size(path, error);
+    return error ? 0.0 : static_cast<double>(bytes);
+  };
+  gauges_.at("db").Set(size(database_path));
+  gauges_.at("wal").Set(size(database_path + "-wal"));
 }
 
 }  // namespace remuda

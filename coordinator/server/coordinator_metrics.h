@@ -1,37 +1,117 @@
 #pragma once
 
-#include <atomic>
+#include <array>
 #include <cstdint>
+#include <map>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
+#include "base/event_loop.h"
+#include "coordinator/core/counters.h"
 #include "coordinator/store/store.h"
+#include "jobs/ids.h"
+#include "jobs/states.h"
+#include "wire/metrics.h"
+#include "wire/router_socket.h"
 
 namespace remuda {
 
-// What a coordinator counts about itself. Knows nothing of how it is asked for.
+// The numbers of a coordinator, as /metrics shows them. What happens per batch
+// is counted where it happens; what the core and the sockets count themselves
+// is copied when somebody asks. Every series exists from the start, so that
+// rates begin at zero.
 //
-// Thread: any.
+// Thread: as said at each method; Serialize() is slow and for the HTTP thread.
 // Lifetime: outlives the loop and the threads that count.
 class CoordinatorMetrics {
  public:
-  // A frame that could be read, or that was handed to the outbox.
+  explicit CoordinatorMetrics(const std::string& version);
+
+  // On the loop. A frame that could be read, or that goes to the outbox.
   void OnFrameIn(std::string_view frame);
   void OnFrameOut(std::string_view frame);
   void OnMalformed(std::string_view reason);
   void OnInvalidSubmission();
-  // One turn of the core.
-  void OnDispatch(Duration duration);
-  void OnCommit(const CommitFacts& facts, Duration duration);
+  void OnSubmitted(Duration from_receipt_to_durable_answer);
+  void OnDispatch(Duration duration);  // one turn of the core
+  void OnTurn(Duration duration);      // one turn of the loop
+  void OnRecovered(Duration duration);
 
-  uint64_t frames() const { return frames_; }
-  uint64_t rows() const { return rows_; }
-  uint64_t commits() const { return commits_; }
+  // On the store's thread.
+  void OnCommit(const CommitFacts& facts, Duration duration);
+  void OnStoreError();
+
+  // On the loop: takes over what others count.
+  struct Snapshot {
+    const CoreCounters& core;
+    Term term;
+    RouterSocket::Counters socket;
+    EventLoop::Counters loop;
+    uint64_t outbox_bytes = 0;
+    uint64_t staged_bytes = 0;
+    uint64_t watches = 0;
+  };
+  void Publish(const Snapshot& snapshot);
+
+  // Any thread: the sizes of the files of this database.
+  void PublishSizes(const std::string& database_path);
+  std::string Serialize() const { return metrics_.Serialize(); }
 
  private:
-  std::atomic<uint64_t> frames_ = 0;
-  std::atomic<uint64_t> rows_ = 0;
-  std::atomic<uint64_t> commits_ = 0;
+  using Counter = Metrics::Counter;
+  using Gauge = Metrics::Gauge;
+  using Histogram = Metrics::Histogram;
+  static constexpr size_t kFrameTypes = 128;
+
+  // Of one job type on one executor.
+  struct Class {
+    Counter started;
+    Counter handed_back;
+    std::array<Counter, kEndings> finished;
+    Counter granted;
+  };
+  // Of one job type; the core counts them by executor too.
+  struct Type {
+    std::array<Counter, kTaskStates> tasks;
+    Counter retries_error;
+    Counter retries_evicted;
+    Counter retries_lost;
+    Counter quarantined;
+  };
+
+  void AddTransport();
+  void AddStore();
+  void AddWork();
+  void AddSessions();
+  void AddGauges();
+  Class& ClassOf(const std::string& type, ExecutorKind executor);
+  Type& TypeOf(const std::string& type);
+  void PublishClasses(const CoreCounters& core);
+  void PublishSessions(const CoreCounters& core);
+
+  Metrics metrics_;
+  std::array<Counter, kFrameTypes> frames_;
+  std::map<std::string, Counter, std::less<>> malformed_;
+  std::map<std::string, Counter> totals_;  // without labels of their own
+  std::map<std::string, Gauge> gauges_;
+  std::map<std::pair<std::string, ExecutorKind>, Class> classes_;
+  std::map<std::string, Type> types_;
+  std::array<std::array<Counter, kStaleReasons>, kAgentMessageKinds> stale_;
+  std::array<Gauge, 4> agents_;
+  std::array<Gauge, kExecutorKinds> credit_;
+  std::array<Counter, 7> jobs_finished_;
+  Counter rows_;
+  Counter commits_;
+  Counter store_errors_;
+  Counter invalid_;
+  Histogram commit_seconds_;
+  Histogram commit_operations_;
+  Histogram dispatch_seconds_;
+  Histogram submit_seconds_;
+  Histogram turn_seconds_;
 };
 
 }  // namespace remuda

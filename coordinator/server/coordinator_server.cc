@@ -10,13 +10,14 @@
 #include "base/mutex.h"
 #include "coordinator/server/coordinator_loop.h"
 #include "coordinator/server/coordinator_metrics.h"
+#include "wire/status_server.h"
 
 namespace remuda {
 
 class CoordinatorServer::Impl {
  public:
   explicit Impl(const CoordinatorOptions& options)
-      : options_(options), loop_(clock_) {}
+      : options_(options), metrics_(options.version), loop_(clock_) {}
 
   ~Impl() {
     Stop();
@@ -33,6 +34,7 @@ class CoordinatorServer::Impl {
     absl::StatusOr<Store> store = Store::Open(
         {.folder = options_.data, .durability = options_.durability});
     if (!store.ok()) return store.status();
+    database_path_ = store->folder().database_path();
 
     CoordinatorLoop::Options loop_options;
     loop_options.listen = options_.listen;
@@ -50,6 +52,17 @@ class CoordinatorServer::Impl {
     if (!coordinator.ok()) return coordinator.status();
     coordinator_ = *std::move(coordinator);
     endpoint_ = coordinator_->endpoint();
+    if (!options_.http.empty()) {
+      absl::StatusOr<std::unique_ptr<StatusServer>> status =
+          StatusServer::Start(options_.http,
+                              {.metrics = [this] { return Scrape(); },
+                               .live = [this] { return Live(); },
+                               .ready = [this] { return Ready(); }});
+      if (!status.ok()) return status.status();
+      status_server_ = *std::move(status);
+      http_address_ = status_server_->address();
+    }
+    Tick();
     thread_ = std::thread([this] { loop_.Run(); });
     return absl::OkStatus();
   }
@@ -57,21 +70,76 @@ class CoordinatorServer::Impl {
   const std::string& endpoint() const { return endpoint_; }
   const std::string& http_address() const { return http_address_; }
 
-  void Stop() { loop_.Stop(); }
+  void Stop() {
+    stopping_ = true;
+    loop_.Stop();
+  }
 
   absl::Status Join() {
     if (thread_.joinable()) thread_.join();
+    status_server_.reset();
     coordinator_.reset();
     MutexLock lock(mutex_);
     return failure_;
   }
 
  private:
+  // How long a scrape waits for the loop; then it shows what was known.
+  static constexpr Duration kScrapePatience = std::chrono::milliseconds(500);
+  static constexpr Duration kTickInterval = std::chrono::seconds(1);
+  static constexpr Duration kTickAgeMax = std::chrono::seconds(10);
+
+  // One scrape's question to the loop.
+  struct Question {
+    Mutex mutex;
+    CondVar answered;
+    bool done GUARDED_BY(mutex) = false;
+  };
+
+  void Tick() {
+    ticked_ = clock_.Now().time_since_epoch().count();
+    loop_.RunAfter(kTickInterval, [this] { Tick(); });
+  }
+
+  // On the HTTP thread.
+  std::string Scrape() {
+    // Shared with the loop, which may answer when nobody waits any more.
+    auto question = std::make_shared<Question>();
+    if (!stopping_) {
+      loop_.Post([this, question] {
+        coordinator_->PublishMetrics();
+        MutexLock lock(question->mutex);
+        question->done = true;
+        question->answered.NotifyOne();
+      });
+      const MonotonicTime end = clock_.Now() + kScrapePatience;
+      MutexLock lock(question->mutex);
+      while (!question->done && clock_.Now() < end) {
+        question->answered.WaitFor(question->mutex, end - clock_.Now());
+      }
+    }
+    metrics_.PublishSizes(database_path_);
+    return metrics_.Serialize();
+  }
+
+  // On the HTTP thread. Never asks the disk or a peer.
+  absl::Status Live() const {
+    const Duration age = clock_.Now().time_since_epoch() - Duration(ticked_);
+    if (age <= kTickAgeMax) return absl::OkStatus();
+    return absl::UnavailableError("the control loop stands still");
+  }
+
+  absl::Status Ready() const {
+    if (stopping_) return absl::UnavailableError("the coordinator is stopping");
+    return Live();
+  }
+
   // On the store's thread.
   void OnStoreFailure(const absl::Status& status) {
     Log(LogLevel::kError, "store_failed",
         "The state cannot be written; the coordinator stops.",
         {{"folder", options_.data}, {"reason", status.ToString()}});
+    metrics_.OnStoreError();
     if (!options_.on_store_failure) {
       // Without the destructors of other threads' objects, as they still run.
       std::_Exit(kStorageExitCode);
@@ -81,7 +149,7 @@ class CoordinatorServer::Impl {
       failure_ = status;
     }
     options_.on_store_failure(status);
-    loop_.Stop();
+    Stop();
   }
 
   const CoordinatorOptions options_;
@@ -91,8 +159,12 @@ class CoordinatorServer::Impl {
   std::unique_ptr<CoordinatorLoop> coordinator_;
   std::string endpoint_;
   std::string http_address_;
+  std::string database_path_;
+  std::atomic<Duration::rep> ticked_ = 0;
+  std::atomic<bool> stopping_ = false;
   Mutex mutex_;
   absl::Status failure_ GUARDED_BY(mutex_);
+  std::unique_ptr<StatusServer> status_server_;
   std::thread thread_;
 };
 

@@ -1,12 +1,17 @@
 #include "coordinator/server/coordinator_server.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
 #include <set>
+#include <sstream>
 
+#include "base/file_descriptor.h"
 #include "coordinator/server/scripted_agent.h"
 #include "coordinator/server/scripted_peer.h"
 #include "jobs/items.h"
@@ -33,6 +38,7 @@ class CoordinatorServerTest : public ::testing::Test {
   CoordinatorOptions Options(const std::string& listen) {
     CoordinatorOptions options;
     options.listen = listen;
+    options.http = "127.0.0.1:0";
     options.data = folder_;
     options.version = "1.2.3";
     return options;
@@ -302,6 +308,76 @@ TEST_F(CoordinatorServerTest, WhoSendsNonsenseIsIgnoredAndNobodyElse) {
   EXPECT_EQ(newcomer.CallFor<Info>(GetInfo{}).version, "1.2.3");
   EXPECT_EQ(hostile.frames(), 3u);
   EXPECT_GT(unanswered, 0u);
+}
+
+// GET of a path; all that comes until the other side closes.
+std::string HttpGet(const std::string& address, const std::string& path) {
+  const UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  to.sin_port = htons(
+      static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+  CHECK_EQ(connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0);
+  const std::string request =
+      "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  CHECK_EQ(write(fd.get(), request.data(), request.size()),
+           static_cast<ssize_t>(request.size()));
+  std::string text;
+  char buffer[16'384];
+  ssize_t size = 0;
+  while ((size = read(fd.get(), buffer, sizeof(buffer))) > 0) {
+    text.append(buffer, static_cast<size_t>(size));
+  }
+  return text;
+}
+
+// The sum of all series of that name.
+double Total(const std::string& metrics, const std::string& name) {
+  double total = 0;
+  std::istringstream lines(metrics);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind(name + "{", 0) == 0 || line.rfind(name + " ", 0) == 0) {
+      total += std::stod(line.substr(line.rfind(' ')));
+    }
+  }
+  return total;
+}
+
+// The budget of the hot path, by the counters that operators see.
+TEST_F(CoordinatorServerTest, MetricsShowWhatATaskCosts) {
+  constexpr uint64_t kTasks = 64 * kTasksPerChunk;
+  const std::string& http = server_->http_address();
+  EXPECT_NE(HttpGet(http, "/livez").find("200"), std::string::npos);
+  EXPECT_NE(HttpGet(http, "/readyz").find("200"), std::string::npos);
+  const std::string before = HttpGet(http, "/metrics");
+  ScriptedPeer client(server_->endpoint(), context_);
+  ScriptedAgent agent(server_->endpoint(), context_, kInstance);
+  agent.Register(kTasks);
+  const JobId job = SubmitNoop(client, "key", kTasks);
+  ASSERT_TRUE(agent.peer().WaitUntil([&] {
+    uint64_t tasks = 0;
+    for (const GrantedRange& range : agent.granted) tasks += range.tasks.count;
+    return tasks == kTasks;
+  }));
+  EXPECT_EQ(client.WaitForEnd(job).state, JobState::kSucceeded);
+  const std::string after = HttpGet(http, "/metrics");
+  const auto grown = [&](const std::string& name) {
+    return Total(after, name) - Total(before, name);
+  };
+  EXPECT_EQ(grown("remuda_tasks_finished_total"), kTasks);
+  EXPECT_EQ(grown("remuda_attempts_finished_total"), kTasks);
+  EXPECT_EQ(Total(after, "remuda_submissions_total"), 1);
+  EXPECT_EQ(Total(after, "remuda_jobs_finished_total"), 1);
+  EXPECT_EQ(grown("remuda_submit_duration_seconds_count"), 1);
+  EXPECT_GT(grown("remuda_store_rows_total"), 0);
+  EXPECT_LE(grown("remuda_store_rows_total"), 0.01 * kTasks);
+  EXPECT_GT(grown("remuda_store_commits_total"), 0);
+  EXPECT_LE(grown("remuda_store_commits_total"), 0.01 * kTasks);
+  EXPECT_GT(grown("remuda_transport_messages_total"), 0);
+  EXPECT_LE(grown("remuda_transport_messages_total"), 0.05 * kTasks);
+  EXPECT_EQ(Total(after, "remuda_agents"), 1);
+  EXPECT_GT(Total(after, "remuda_store_size_bytes"), 0);
 }
 
 using CoordinatorServerDeathTest = CoordinatorServerTest;

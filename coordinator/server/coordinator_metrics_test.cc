@@ -1,0 +1,88 @@
+#include "coordinator/server/coordinator_metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace remuda {
+namespace {
+
+CoreCounters SomeCounters(uint64_t factor) {
+  CoreCounters counters;
+  counters.submissions_accepted = factor;
+  counters.sessions_opened = 2 * factor;
+  counters.stale[2][4] = 3 * factor;
+  counters.credit[0] = 100;
+  counters.outstanding[0] = 40;
+  ClassCounters noop;
+  noop.type = "noop";
+  noop.executor = ExecutorKind::kProcessPool;
+  noop.attempts_started = 5 * factor;
+  noop.attempts_finished[0] = 5 * factor;
+  noop.tasks_finished[2] = 5 * factor;
+  noop.pending = 7;
+  counters.classes.push_back(noop);
+  noop.executor = ExecutorKind::kAsync;
+  counters.classes.push_back(noop);
+  return counters;
+}
+
+bool Has(const std::string& text, const std::string& line) {
+  return text.find(line + "\n") != std::string::npos;
+}
+
+TEST(CoordinatorMetricsTest, TakesOverWhatTheCoreCounts) {
+  CoordinatorMetrics metrics("1.2.3");
+  for (const uint64_t factor : {1, 2, 2}) {
+    metrics.Publish({.core = SomeCounters(factor), .term = {3}});
+  }
+  const std::string text = metrics.Serialize();
+  EXPECT_TRUE(Has(text, R"(remuda_submissions_total{result="accepted"} 2)"));
+  EXPECT_TRUE(Has(
+      text,
+      R"(remuda_stale_messages_total{reason="not_running",type="results"} 6)"));
+  EXPECT_TRUE(Has(
+      text,
+      R"(remuda_tasks_finished_total{job_type="noop",outcome="succeeded"} 20)"))
+      << "over all executors";
+  EXPECT_TRUE(Has(
+      text,
+      R"(remuda_attempts_started_total{executor="process_pool",job_type="noop"} 10)"));
+  EXPECT_TRUE(Has(text, R"(remuda_credit_tasks{executor="async"} 60)"));
+  EXPECT_TRUE(
+      Has(text, R"(remuda_queue_tasks{queue="default",state="pending"} 14)"));
+  EXPECT_TRUE(Has(text, "remuda_term 3"));
+}
+
+TEST(CoordinatorMetricsTest, EverySeriesIsThereFromTheStart) {
+  CoordinatorMetrics metrics("1.2.3");
+  const std::string before = metrics.Serialize();
+  metrics.Publish({.core = SomeCounters(1), .term = {3}});
+  metrics.OnCommit({.rows = 5, .units = 1}, std::chrono::milliseconds(1));
+  metrics.OnMalformed("malformed");
+  metrics.OnSubmitted(std::chrono::milliseconds(1));
+  const std::string after = metrics.Serialize();
+  EXPECT_EQ(std::count(before.begin(), before.end(), '\n'),
+            std::count(after.begin(), after.end(), '\n'));
+  EXPECT_LT(std::count(after.begin(), after.end(), '\n'), 2'000);
+}
+
+TEST(CoordinatorMetricsTest, PromtoolFindsNothing) {
+  if (std::system("command -v promtool >/dev/null") != 0) {
+    GTEST_SKIP() << "promtool is not installed (package prometheus)";
+  }
+  CoordinatorMetrics metrics("1.2.3");
+  metrics.Publish({.core = SomeCounters(1), .term = {3}});
+  const std::string path =
+      std::string(::testing::TempDir()) + "/coordinator_metrics.txt";
+  std::ofstream(path) << metrics.Serialize();
+  const std::string command = "promtool check metrics < '" + path + "' >&2";
+  EXPECT_EQ(std::system(command.c_str()), 0);
+  std::filesystem::remove(path);
+}
+
+}  // namespace
+}  // namespace remuda
