@@ -237,8 +237,10 @@ std::string_view Name(Workload workload) {
 
 std::string_view Name(ParameterFact::Kind kind) {
   static constexpr std::array<std::string_view, 7> kNames = {
-      "text",   "an integer", "a number", "true or false",
-      "a list", "a map",      "a value"};
+      "text",     "a number without a fraction",
+      "a number", "true or false",
+      "a list",   "a map",
+      "a value"};
   const size_t index = static_cast<size_t>(kind);
   CHECK(index < kNames.size());
   return kNames[index];

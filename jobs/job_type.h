@@ -36,7 +36,7 @@ struct ParameterFact {
   std::optional<double> at_least = std::nullopt;  // of numbers
 };
 
-// "text", "an integer", "a list": as errors name it.
+// "text", "a number", "a list": as errors name it.
 std::string_view Name(ParameterFact::Kind kind);
 
 // What is known of a job type without running it. The handler itself lives

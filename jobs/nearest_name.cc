@@ -9,6 +9,7 @@ namespace {
 // Names are short; a longer text is no typing mistake of one.
 constexpr size_t kNameBytesMax = 64;
 constexpr size_t kListedMax = 24;
+constexpr size_t kCandidatesMax = 256;
 
 char Lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -41,7 +42,10 @@ size_t EditDistance(std::string_view a, std::string_view b) {
 
 std::string NearestName(std::string_view name,
                         const std::vector<std::string>& candidates) {
-  if (name.empty() || name.size() > kNameBytesMax) return "";
+  if (name.empty() || name.size() > kNameBytesMax ||
+      candidates.size() > kCandidatesMax) {
+    return "";
+  }
   std::string nearest;
   size_t best = std::max<size_t>(1, name.size() / 3) + 1;
   for (const std::string& candidate : candidates) {
