@@ -15,6 +15,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
+#include "executors/handlers/html_excerpt.h"
 
 namespace remuda {
 namespace {
@@ -217,11 +218,12 @@ std::string Text(const Url& url) {
 absl::StatusOr<HtmlPage> ParseHtml(const std::string& text,
                                    const std::string& url,
                                    const HtmlLimits& limits) {
+  const std::string excerpt = HtmlExcerpt(text);
   Arena arena(limits);
-  const GumboOutput* const output = Parse(text, arena);
+  const GumboOutput* const output = Parse(excerpt, arena);
   if (output == nullptr) {
     return absl::ResourceExhaustedError(
-        "the page's elements are nested too deep or too many to read it");
+        "the page has too many links to read them");
   }
   HtmlPage page;
   std::vector<const char*> references;

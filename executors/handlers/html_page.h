@@ -22,8 +22,7 @@ struct HtmlPage {
 
 struct HtmlLimits {
   size_t links = 100;
-  // Of CPU, and of memory for the tree. Hostile pages nest elements so deep
-  // that HTML's own rules cost the square of their number.
+  // Of CPU, and of memory for the tree of the excerpt.
   Duration time = std::chrono::seconds(5);
   size_t memory_bytes = 512 << 20;
 };

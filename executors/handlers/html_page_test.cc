@@ -79,17 +79,23 @@ std::string Deep(int levels) {
 }
 
 TEST(HtmlPageTest, DeepPagesDoNotOverflowTheStack) {
-  EXPECT_EQ(Parse(Deep(5'000)).title, "deep");
+  EXPECT_EQ(Parse(Deep(500'000)).title, "deep");
+}
+
+std::string ManyLinks(int count) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text += "<a href=/" + std::to_string(i) + ">";
+  return text;
 }
 
 TEST(HtmlPageTest, HostilePagesAreGivenUp) {
   HtmlLimits limits;
-  limits.time = std::chrono::milliseconds(50);
-  EXPECT_EQ(ParseHtml(Deep(500'000), kUrl, limits).status().code(),
+  limits.time = Duration::zero();
+  EXPECT_EQ(ParseHtml(ManyLinks(100'000), kUrl, limits).status().code(),
             absl::StatusCode::kResourceExhausted);
   limits = {};
   limits.memory_bytes = 1 << 20;
-  EXPECT_EQ(ParseHtml(Deep(10'000), kUrl, limits).status().code(),
+  EXPECT_EQ(ParseHtml(ManyLinks(100'000), kUrl, limits).status().code(),
             absl::StatusCode::kResourceExhausted);
 }
 

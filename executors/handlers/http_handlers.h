@@ -16,7 +16,7 @@ class HttpClient;
 // reading it could hold up the loop.
 //
 // Thread: confined to the loop. Lifetime: the client is shared by both.
-inline constexpr size_t kInlinePageBytes = 32 << 10;
+inline constexpr size_t kInlinePageBytes = 128 << 10;
 
 std::unique_ptr<AsyncHandler> MakeHttpFetchHandler(
     std::shared_ptr<HttpClient> client);
