@@ -20,10 +20,12 @@ namespace remuda {
 namespace {
 
 constexpr Duration kTick = std::chrono::milliseconds(200);
+// How often in a tick an agent ends some attempts.
+constexpr double kPaces[] = {1.0, 0.3, 0.03};
 constexpr Duration kFaultsLast = std::chrono::seconds(90);
 // All jobs end within this once faults stop: a lease, the longest back-off
 // and the work itself.
-constexpr Duration kCalmMax = std::chrono::minutes(30);
+constexpr Duration kCalmMax = std::chrono::hours(3);
 
 std::string ReplayDigest(const std::vector<Event>& history) {
   Core replayed((CoreOptions()));
@@ -112,7 +114,7 @@ class World {
   void Replace(AgentSlot& slot) {
     const ModelAgent::Options options = {.lease = options_.lease,
                                          .credit = 16 + random_.Below(800),
-                                         .slow = Chance(0.2)};
+                                         .pace = kPaces[random_.Below(3)]};
     slot.agent = std::make_unique<ModelAgent>(
         random_, ledger_, options,
         "instance-" + std::to_string(++last_instance_));
@@ -170,11 +172,12 @@ class World {
     if (Chance(loss_)) return;
     const int copies = Chance(copies_) ? 2 : 1;
     for (int i = 0; i < copies; ++i) {
+      // A copy may come long after.
+      const uint64_t ticks = i > 0 && Chance(0.3) ? 50 : delay_max_;
       MonotonicTime at =
-          now_.monotonic +
-          kTick * static_cast<int64_t>(random_.Below(delay_max_));
+          now_.monotonic + kTick * static_cast<int64_t>(random_.Below(ticks));
       // A connection keeps the order, but faults may not.
-      if (!Chance(late_)) {
+      if (i == 0 && !Chance(late_)) {
         MonotonicTime& last = last_at_[{packet.peer, packet.to_core}];
         last = at = std::max(at, last);
       }

@@ -83,7 +83,7 @@ std::vector<ModelAgent::Sent> ModelAgent::Act(MonotonicTime now) {
     held_.clear();
     session_.reset();
   }
-  FinishSome(now);
+  FinishSome();
   if (!session_.has_value()) {
     if (!waits_for_welcome_) sent.push_back(HelloNow(now));
     return sent;
@@ -108,10 +108,8 @@ std::vector<ModelAgent::Sent> ModelAgent::Act(MonotonicTime now) {
   return sent;
 }
 
-void ModelAgent::FinishSome(MonotonicTime now) {
-  if (options_.slow && now.time_since_epoch().count() / 1'000'000'000 % 3) {
-    return;
-  }
+void ModelAgent::FinishSome() {
+  if (random_.Unit() >= options_.pace) return;
   for (int round = 0; round < 3 && !held_.empty(); ++round) {
     auto at = held_.begin();
     std::advance(at, static_cast<long>(random_.Below(held_.size())));

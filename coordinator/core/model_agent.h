@@ -31,7 +31,7 @@ class ModelAgent {
   struct Options {
     Duration lease{};
     uint64_t credit = 0;
-    bool slow = false;
+    double pace = 1;  // how often in a tick some attempts end
   };
 
   ModelAgent(Random& random, Ledger& ledger, const Options& options,
@@ -70,7 +70,7 @@ class ModelAgent {
   void Welcomed(MonotonicTime now, const Welcome& welcome);
   void Granted(const Grant& grant);
   void Stop(const StopTasks& stop);
-  void FinishSome(MonotonicTime now);
+  void FinishSome();
   void Spool(std::vector<Attempt> attempts, Ending ending, bool started);
   std::vector<FencedRange> HeldList() const;
   Sent HelloNow(MonotonicTime now);
