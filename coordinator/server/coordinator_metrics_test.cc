@@ -41,16 +41,16 @@ TEST(CoordinatorMetricsTest, TakesOverWhatTheCoreCounts) {
   }
   const std::string text = metrics.Serialize();
   EXPECT_TRUE(Has(text, R"(remuda_submissions_total{result="accepted"} 2)"));
-  EXPECT_TRUE(Has(
-      text,
-      R"(remuda_stale_messages_total{reason="not_running",type="results"} 6)"));
+  EXPECT_TRUE(Has(text,
+                  "remuda_stale_messages_total{reason=\"not_running\","
+                  "type=\"results\"} 6"));
   EXPECT_TRUE(Has(
       text,
       R"(remuda_tasks_finished_total{job_type="noop",outcome="succeeded"} 20)"))
       << "over all executors";
-  EXPECT_TRUE(Has(
-      text,
-      R"(remuda_attempts_started_total{executor="process_pool",job_type="noop"} 10)"));
+  EXPECT_TRUE(Has(text,
+                  "remuda_attempts_started_total{executor=\"process_pool\","
+                  "job_type=\"noop\"} 10"));
   EXPECT_TRUE(Has(text, R"(remuda_credit_tasks{executor="async"} 60)"));
   EXPECT_TRUE(
       Has(text, R"(remuda_queue_tasks{queue="default",state="pending"} 14)"));

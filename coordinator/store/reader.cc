@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "coordinator/store/history.h"
 #include "coordinator/store/stored_rows.h"
 
 namespace remuda {
@@ -94,6 +93,26 @@ absl::StatusOr<std::optional<StoredSubmission>> StoreReader::FindSubmission(
   if (!row.ok()) return row.status();
   if (submission.jobs.empty()) return std::optional<StoredSubmission>();
   return std::optional<StoredSubmission>(std::move(submission));
+}
+
+absl::StatusOr<std::vector<HistoryRow>> StoreReader::History(
+    uint64_t after, uint64_t count_max) {
+  const absl::StatusOr<Statement*> select = Prepared(
+      "SELECT at, kind, job, body FROM events WHERE seq > ? "
+      "ORDER BY seq LIMIT ?");
+  if (!select.ok()) return select.status();
+  (*select)->BindUnsigned(0, after);
+  (*select)->BindUnsigned(1, count_max);
+  std::vector<HistoryRow> rows;
+  absl::StatusOr<bool> row = (*select)->Step();
+  for (; row.ok() && *row; row = (*select)->Step()) {
+    rows.push_back({.at = FromNanoseconds((*select)->Int(0)),
+                    .kind = (*select)->Text(1),
+                    .job = {(*select)->Unsigned(2)},
+                    .body = (*select)->Text(3)});
+  }
+  if (!row.ok()) return row.status();
+  return rows;
 }
 
 }  // namespace remuda

@@ -6,12 +6,14 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "coordinator/core/chunk.h"
 #include "coordinator/core/input.h"
 #include "coordinator/store/database.h"
+#include "coordinator/store/history.h"
 #include "jobs/ids.h"
 #include "wire/client_messages.h"
 
@@ -44,6 +46,10 @@ class StoreReader {
   absl::StatusOr<std::optional<JobSummary>> FindJob(JobId job);
   absl::StatusOr<std::optional<StoredSubmission>> FindSubmission(
       const std::string& key);
+
+  // The history from event `after` + 1 on, at most `count_max` rows.
+  absl::StatusOr<std::vector<HistoryRow>> History(uint64_t after,
+                                                  uint64_t count_max);
 
  private:
   struct Page;
