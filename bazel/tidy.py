@@ -42,6 +42,8 @@ ON_TOP = {"cli", "simulation", "bench"}
 MAY_ALSO_INCLUDE = {
     # The process pool speaks the worker protocol.
     ("executors", "workers/"),
+    # The native worker hosts the handlers that ship.
+    ("workers", "executors/handlers/"),
 }
 
 # What decides is pure: events and the time in, values out.

@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "base/environment.h"
-#include "executors/process_pool/worker_channel.h"
+#include "workers/protocol/worker_channel.h"
 
 namespace remuda {
 namespace {

@@ -16,9 +16,9 @@
 #include "executors/process_pool/pool_task.h"
 #include "executors/process_pool/process_host.h"
 #include "executors/process_pool/process_pool_options.h"
-#include "executors/process_pool/worker_cell.h"
-#include "executors/process_pool/worker_channel.h"
 #include "executors/process_pool/worker_frames.h"
+#include "workers/protocol/worker_cell.h"
+#include "workers/protocol/worker_channel.h"
 
 namespace remuda {
 

@@ -22,10 +22,10 @@
 #include "base/mutex.h"
 #include "executors/handlers/blocking_handlers.h"
 #include "executors/handlers/run_blocking.h"
-#include "executors/process_pool/worker_cell.h"
-#include "executors/process_pool/worker_channel.h"
 #include "jobs/json_text.h"
 #include "workers/native/task_frames.h"
+#include "workers/protocol/worker_cell.h"
+#include "workers/protocol/worker_channel.h"
 
 namespace remuda {
 namespace {

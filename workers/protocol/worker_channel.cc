@@ -1,4 +1,4 @@
-#include "executors/process_pool/worker_channel.h"
+#include "workers/protocol/worker_channel.h"
 
 #include "base/check.h"
 

@@ -1,4 +1,4 @@
-#include "executors/process_pool/worker_cell.h"
+#include "workers/protocol/worker_cell.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
