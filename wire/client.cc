@@ -25,7 +25,7 @@ constexpr Duration kBusyPauseMax = std::chrono::seconds(2);
 
 // How often a submission starts over because the coordinator, which keeps
 // uploads in memory, has lost them; and how many pieces may bring nothing.
-constexpr int kUploadRoundsMax = 5;
+constexpr int kUploadRoundsMax = 2;
 constexpr int kUploadStallsMax = 10;
 
 absl::Status StatusOf(const RequestError& error) {
@@ -270,21 +270,28 @@ absl::StatusOr<Accepted> Client::Impl::SubmitJobs(
   }
   Submit submit{.key = key, .jobs = {}};
   for (const JobToSubmit& job : jobs) submit.jobs.push_back(job.job_json);
-  for (int round = 0; round < kUploadRoundsMax; ++round) {
+  const bool has_items = std::any_of(
+      jobs.begin(), jobs.end(),
+      [](const JobToSubmit& job) { return !job.item_bytes.empty(); });
+  for (int round = 1;; ++round) {
     absl::Status uploaded = UploadAll(key, jobs, progress);
     if (!uploaded.ok()) return uploaded;
     auto reply = Call(submit);
-    if (!reply.ok()) return reply.status();
+    if (!reply.ok()) {
+      // Either the key stands for something else, or the coordinator has lost
+      // the items since, for example by a restart.
+      if (absl::IsAlreadyExists(reply.status()) && has_items &&
+          round < kUploadRoundsMax) {
+        continue;
+      }
+      return reply.status();
+    }
     if (auto* accepted = std::get_if<Accepted>(&*reply)) {
       return std::move(*accepted);
     }
-    // The coordinator has lost the items since, for example by a restart.
-    if (!std::holds_alternative<UploadAccepted>(*reply)) {
-      return absl::InternalError(
-          "the coordinator's reply is not to a submission");
-    }
+    return absl::InternalError(
+        "the coordinator's reply is not to a submission");
   }
-  return absl::UnavailableError("the coordinator loses the items");
 }
 
 absl::Status Client::Impl::Watch(const std::vector<JobId>& ids,

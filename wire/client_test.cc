@@ -218,6 +218,7 @@ struct Uploads {
   int pieces = 0;
   int submits = 0;
   bool forget_once = false;
+  bool conflict = false;
 
   std::vector<ClientReply> On(const RequestFrame& frame) {
     if (const auto* piece = std::get_if<UploadItems>(&frame.request)) {
@@ -228,7 +229,12 @@ struct Uploads {
     ++submits;
     if (std::exchange(forget_once, false)) {
       bytes.clear();
-      return {UploadAccepted{.bytes = 0}};
+      return {RequestError{.code = RequestError::Code::kConflict,
+                           .message = "send them again"}};
+    }
+    if (conflict) {
+      return {RequestError{.code = RequestError::Code::kConflict,
+                           .message = "the key is taken"}};
     }
     return {
         Accepted{.jobs = {Summary(1, JobState::kQueued)}, .existed = false}};
@@ -268,6 +274,21 @@ TEST_F(ClientTest, ItemsThatWereLostAreSentAgain) {
   coordinator_.reset();
   EXPECT_EQ(uploads.bytes, "1\n");
   EXPECT_EQ(uploads.submits, 2);
+}
+
+TEST_F(ClientTest, AKeyThatIsTakenIsToldAfterTheSecondTry) {
+  Uploads uploads;
+  uploads.conflict = true;
+  Serve([&](const RequestFrame& frame) { return uploads.On(frame); });
+  auto client = Connect();
+  EXPECT_EQ(client->SubmitJobs("key", {{.job_json = "{}", .item_bytes = "1\n"}})
+                .status(),
+            absl::AlreadyExistsError("the key is taken"));
+  EXPECT_EQ(client->SubmitJobs("key", {{.job_json = "{}", .item_bytes = ""}})
+                .status(),
+            absl::AlreadyExistsError("the key is taken"));
+  coordinator_.reset();
+  EXPECT_EQ(uploads.submits, 3);
 }
 
 TEST_F(ClientTest, ACoordinatorThatTakesNothingIsGivenUp) {
