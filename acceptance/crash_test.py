@@ -1,0 +1,154 @@
+"""kill -9 in the middle: nothing lost, nothing twice, cancels complete."""
+
+import pathlib
+import subprocess
+import time
+import unittest
+from collections import Counter
+
+from cluster import Cluster, job_text, processes_with, wait_until
+
+
+def ledger_spec(cluster, name, tasks, seconds, extra=()):
+    """Commands that each append `start index` and `end index` to a file.
+
+    The ledger is written by the tasks themselves, outside Remuda; appends
+    below PIPE_BUF bytes are atomic.
+    """
+    ledger = cluster.folder / f"{name}.ledger"
+    ledger.touch()
+    script = (f"echo start $0 >> {ledger}; sleep {seconds}; "
+              f"echo end $0 >> {ledger}")
+    text = job_text(name, "command", [
+        f"tasks: {{range: {{from: 0, to: {tasks - 1}}}}}",
+        "with:",
+        f"  argv: [/bin/sh, -c, '{script}', \"{{{{item}}}}\"]", *extra])
+    return cluster.spec(name, text), ledger
+
+
+def count(ledger, word):
+    return Counter(line.split()[1]
+                   for line in ledger.read_text().splitlines()
+                   if line.startswith(word + " "))
+
+
+class AgentKilled(unittest.TestCase):
+    def test_agent_killed_in_the_middle_of_5000_commands(self):
+        with Cluster(lease="3s") as cluster:
+            cluster.coordinator()
+            cluster.agent(), cluster.agent()
+            cluster.agents_online(2)
+            spec, ledger = ledger_spec(cluster, "killed", 5000, 0.002)
+            job = cluster.submit(spec)
+            wait_until(lambda: len(count(ledger, "end")) > 1000, "1,000 ends")
+            cluster.served[1].kill()
+            done = cluster.wait(job)
+            self.assertEqual(done["state"], "succeeded")
+            self.assertEqual(done["tasks"]["succeeded"], 5000)
+            rows = cluster.results(job)
+            self.assertEqual([r["index"] for r in rows], list(range(5000)))
+            self.assertEqual({r["state"] for r in rows}, {"succeeded"})
+            # retry.attempts is 1: had the kill been charged, tasks had failed.
+            self.assertEqual(len(count(ledger, "end")), 5000)
+            twice = [i for i, n in count(ledger, "start").items() if n > 1]
+            self.assertLessEqual(len(twice), done["infrastructure_losses"])
+
+
+class CoordinatorKilled(unittest.TestCase):
+    def test_coordinator_killed_three_times(self):
+        with Cluster() as cluster:
+            coordinator = cluster.coordinator()
+            cluster.agent(), cluster.agent()
+            cluster.agents_online(2)
+            spec, ledger = ledger_spec(cluster, "restarts", 3000, 0.005)
+            job = cluster.submit(spec)
+            for kill in (1, 2, 3):
+                wait_until(lambda: len(count(ledger, "end")) > 500 * kill,
+                           f"{500 * kill} ends")
+                coordinator.kill()
+                before = len(count(ledger, "end"))
+                # Running work goes on without a coordinator.
+                wait_until(lambda: len(count(ledger, "end")) > before,
+                           "an end while the coordinator is away")
+                coordinator = cluster.coordinator()
+            done = cluster.wait(job)
+            self.assertEqual(done["state"], "succeeded")
+            self.assertEqual(done["tasks"]["succeeded"], 3000)
+            self.assertEqual(done["attempts"], 3000)
+            starts = count(ledger, "start")
+            self.assertEqual(len(starts), 3000)
+            self.assertEqual(max(starts.values()), 1, "a task ran twice")
+            self.assertEqual(max(count(ledger, "end").values()), 1)
+
+
+class WorkerKilled(unittest.TestCase):
+    def test_a_killed_worker_costs_one_attempt(self):
+        with Cluster() as cluster:
+            cluster.coordinator()
+            cluster.agent("--slots", "process-pool=2")
+            cluster.agents_online(1)
+            spec = cluster.spec("workers", job_text(
+                "workers", "sleep",
+                ["executor: process-pool", "with: {seconds: 0.01}",
+                 "tasks: {range: {from: 1, to: 400}}",
+                 "retry: {attempts: 5, backoff: {initial: 10ms}}"]))
+            job = cluster.submit(spec)
+            agent = cluster.served[1].process.pid
+
+            def workers():
+                found = subprocess.run(
+                    ["pgrep", "-f", "remuda worker"], capture_output=True,
+                    text=True).stdout.split()
+                return [p for p in found if under(int(p), agent)]
+
+            for _ in range(3):
+                victim = wait_until(workers, "a worker")[0]
+                subprocess.run(["kill", "-9", victim])
+                wait_until(lambda: victim not in workers(), "its death")
+            done = cluster.wait(job)
+            self.assertEqual(done["tasks"]["succeeded"], 400)
+            self.assertLessEqual(done["attempts"], 403)
+
+
+def under(pid, ancestor):
+    while pid > 1:
+        if pid == ancestor:
+            return True
+        try:
+            stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+        except OSError:
+            return False
+        pid = int(stat.rsplit(")", 1)[1].split()[1])
+    return False
+
+
+class Cancelled(unittest.TestCase):
+    def test_cancel_leaves_no_process(self):
+        with Cluster() as cluster:
+            cluster.coordinator()
+            cluster.agent("--slots", "process-pool=16")
+            cluster.agent("--slots", "process-pool=16")
+            cluster.agents_online(2)
+            marker = f"cancel-{cluster.folder.name}"
+            text = job_text("cancelled", "command", [
+                "tasks: {range: {from: 1, to: 2000}}",
+                "with:",
+                "  argv: [/bin/sh, -c, "
+                "'trap \"\" TERM; sleep 600 & (setsid sleep 600 &) ; wait']",
+                f"  env: {{MARK: {marker}}}"])
+            job = cluster.submit(cluster.spec("cancelled", text))
+            wait_until(lambda: len(processes_with(marker)) >= 64,
+                       "commands running")
+            cluster.remuda("cancel", job)
+            cancelled = time.monotonic()
+            done = cluster.wait(job, code=1)
+            wait_until(lambda: not processes_with(marker), "no process left")
+            took = time.monotonic() - cancelled
+            print(f"no process left {took:.2f} s after the cancel")
+            self.assertEqual(done["state"], "cancelled")
+            self.assertEqual(done["tasks"]["cancelled"], 2000)
+            self.assertEqual(done["tasks"]["running"], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

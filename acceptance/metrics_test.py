@@ -1,0 +1,82 @@
+"""A real Prometheus scrapes coordinator and agent; promtool finds nothing."""
+
+import json
+import shutil
+import socket
+import subprocess
+import unittest
+import urllib.parse
+import urllib.request
+
+from cluster import Cluster, job_text, wait_until
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Metrics(unittest.TestCase):
+    def test_prometheus_scrapes_both(self):
+        self.assertTrue(shutil.which("prometheus"), "install prometheus")
+        with Cluster() as cluster:
+            coordinator = cluster.coordinator()
+            agent = cluster.agent()
+            cluster.agents_online(1)
+            cluster.run(cluster.spec("some", job_text(
+                "some", "noop", ["tasks: {range: {from: 1, to: 500}}"])))
+            for served in (coordinator, agent):
+                lint = subprocess.run(["promtool", "check", "metrics"],
+                                      input=served.metrics(), text=True,
+                                      capture_output=True)
+                self.assertEqual((lint.returncode, lint.stdout, lint.stderr),
+                                 (0, "", ""))
+                for door in ("livez", "readyz"):
+                    with urllib.request.urlopen(
+                            f"http://{served.http}/{door}") as reply:
+                        self.assertEqual(reply.status, 200)
+            self.scrape(cluster, coordinator, agent)
+
+    def scrape(self, cluster, coordinator, agent):
+        config = cluster.folder / "prometheus.yml"
+        config.write_text(json.dumps({
+            "global": {"scrape_interval": "1s"},
+            "scrape_configs": [
+                {"job_name": name,
+                 "static_configs": [{"targets": [served.http]}]}
+                for name, served in (("coordinator", coordinator),
+                                     ("agent", agent))]}))
+        port = free_port()
+        prometheus = subprocess.Popen(
+            ["prometheus", f"--config.file={config}",
+             f"--storage.tsdb.path={cluster.folder / 'tsdb'}",
+             f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            def value(query):
+                url = (f"http://127.0.0.1:{port}/api/v1/query?" +
+                       urllib.parse.urlencode({"query": query}))
+                try:
+                    with urllib.request.urlopen(url, timeout=5) as reply:
+                        found = json.load(reply)["data"]["result"]
+                except OSError:
+                    return None
+                return float(found[0]["value"][1]) if found else None
+
+            wait_until(lambda: value("sum(up)") == 2, "both targets up")
+            wait_until(lambda: value(
+                'remuda_tasks_finished_total{job_type="noop",'
+                'outcome="succeeded"}') == 500, "the finished tasks")
+            wait_until(lambda: value(
+                'remuda_agents{state="online"}') == 1, "the agent")
+            wait_until(lambda: value(
+                'remuda_executor_slots{executor="async"}') == 10000,
+                "the agent's slots")
+        finally:
+            prometheus.kill()
+            prometheus.wait()
+
+
+if __name__ == "__main__":
+    unittest.main()

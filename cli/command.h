@@ -1,0 +1,103 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "cli/exit_code.h"
+#include "jobs/ids.h"
+
+namespace remuda {
+
+// What the sub-commands share. Data goes to stdout, words to stderr.
+struct CommonOptions {
+  std::string coordinator;   // empty: the embedded default
+  std::string state_folder;  // of the embedded default
+  bool json = false;
+};
+
+struct RunOptions {
+  CommonOptions common;
+  std::string file;
+  bool quiet = false;
+};
+
+struct SubmitOptions {
+  CommonOptions common;
+  std::string file;
+  std::string key;  // empty: a random one
+};
+
+struct JobOptions {
+  CommonOptions common;
+  std::vector<uint64_t> jobs;
+  uint32_t limit = 100;
+};
+
+struct WaitOptions {
+  CommonOptions common;
+  std::vector<uint64_t> jobs;
+  std::optional<Duration> timeout;
+};
+
+struct CancelOptions {
+  CommonOptions common;
+  uint64_t job = 0;
+  std::string reason;
+};
+
+struct TasksOptions {
+  CommonOptions common;
+  uint64_t job = 0;
+  bool only_failed = false;
+  bool outputs = false;  // `results`: with outputs and errors
+  std::optional<uint64_t> task;
+};
+
+struct LogsOptions {
+  CommonOptions common;
+  uint64_t job = 0;
+  uint64_t task = 0;
+  bool only_stderr = false;
+  bool only_stdout = false;
+};
+
+struct CoordinatorCommandOptions {
+  std::string listen = "tcp://127.0.0.1:7600";
+  std::string http;
+  std::string data;
+  std::string lease = "30s";
+  std::string durability = "full";
+};
+
+struct AgentCommandOptions {
+  std::string coordinator;
+  std::string http;
+  std::string labels;
+  std::string slots;
+  std::string data;
+  std::string name;
+  std::string drain = "10m";
+};
+
+// Each sub-command. They print; they never exit.
+ExitCode RunCommand(const RunOptions& options);
+ExitCode SubmitCommand(const SubmitOptions& options);
+ExitCode PlanCommand(const SubmitOptions& options);
+ExitCode SchemaCommand();
+ExitCode JobsCommand(const JobOptions& options);
+ExitCode JobCommand(const JobOptions& options);
+ExitCode WaitCommand(const WaitOptions& options);
+ExitCode CancelCommand(const CancelOptions& options);
+ExitCode TasksCommand(const TasksOptions& options);
+ExitCode LogsCommand(const LogsOptions& options);
+ExitCode AgentsCommand(const CommonOptions& options);
+ExitCode CoordinatorCommand(const CoordinatorCommandOptions& options);
+ExitCode AgentCommand(const AgentCommandOptions& options);
+ExitCode VersionCommand(const CommonOptions& options);
+
+}  // namespace remuda

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "wire/client_messages.h"
+
+namespace remuda {
+
+// The fixed outputs of docs/CLI.md: JSON that scripts rely on, and the words
+// for people beside it.
+
+// {"jobs":[{"id","name","state","tasks":{...},"attempts",...}]}
+std::string JobsJson(const std::vector<JobSummary>& jobs, WallTime now);
+
+// {"index","item","state",...,"output","error"}, without a newline.
+std::string TaskJson(const TaskRow& task);
+
+// {"agents":[{"id","state","executors","labels"}]}
+std::string AgentsJson(const std::vector<AgentSummary>& agents);
+
+// A table with a head line, columns aligned, ended by a newline.
+std::string JobsTable(const std::vector<JobSummary>& jobs, WallTime now);
+std::string AgentsTable(const std::vector<AgentSummary>& agents);
+
+// A page about one job.
+std::string JobPage(const JobSummary& job, WallTime now);
+
+// "17  failed  2 tries  0.3 s  exited with code 3".
+std::string TaskLine(const TaskRow& task);
+
+// "crawl-titles (job 3) succeeded: 10,000 of 10,000 tasks in 4.2 s".
+std::string JobVerdict(const JobSummary& job, WallTime now);
+
+// How long it ran so far, or in all.
+Duration RunningTime(const JobSummary& job, WallTime now);
+
+// What failed and why: alike errors together, most frequent first, with an
+// example of each. Fed with the failed tasks, a page at a time.
+class FailureDigest {
+ public:
+  void Add(const TaskRow& task);
+
+  // Lines of text, at most `groups_max` groups; empty if nothing failed.
+  std::string Text(size_t groups_max) const;
+
+ private:
+  static constexpr size_t kGroupsMax = 1'000;  // others are only counted
+  struct Group {
+    uint64_t count = 0;
+    TaskRow first;
+  };
+  std::map<std::string, Group> groups_;  // by the error's first line
+  uint64_t others_ = 0;
+};
+
+}  // namespace remuda

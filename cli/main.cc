@@ -1,0 +1,241 @@
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "base/environment.h"
+#include "cli/command.h"
+#include "executors/process_pool/spawner_main.h"
+#include "workers/native/worker_main.h"
+
+namespace remuda {
+namespace {
+
+std::string DefaultStateFolder() {
+  const std::string state = Environment("XDG_STATE_HOME");
+  if (!state.empty()) return state + "/remuda";
+  const std::string home = Environment("HOME");
+  return (home.empty() ? std::string("/tmp") : home + "/.local/state") +
+         "/remuda";
+}
+
+// The command line, and what was chosen on it.
+class CommandLine {
+ public:
+  CommandLine() {
+    app_.require_subcommand(1);
+    app_.get_formatter()->column_width(36);
+    AddSubmitting();
+    AddAsking();
+    AddTasks();
+    AddServing();
+  }
+
+  int Main(int argc, char** argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      const int code = app_.exit(error);
+      return code == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+    }
+    return static_cast<int>(chosen_());
+  }
+
+ private:
+  CLI::App* Add(const std::string& name, const std::string& meaning,
+                std::function<ExitCode()> command) {
+    CLI::App* sub = app_.add_subcommand(name, meaning);
+    sub->callback([this, command] { chosen_ = command; });
+    return sub;
+  }
+
+  void AddCommon(CLI::App* sub) {
+    sub->add_option("--coordinator", common_.coordinator,
+                    "address, as tcp://host:port; without it Remuda runs "
+                    "inside this process")
+        ->envname("REMUDA_COORDINATOR");
+    sub->add_option("--state", common_.state_folder,
+                    "folder of the embedded default")
+        ->envname("REMUDA_STATE")
+        ->capture_default_str();
+    sub->add_flag("--json", common_.json, "print JSON to stdout");
+  }
+
+  void AddSubmitting() {
+    CLI::App* run = Add("run", "submit a spec, watch it, sum up", [this] {
+      run_.common = common_;
+      return RunCommand(run_);
+    });
+    run->add_option("FILE", run_.file, "YAML spec, - for stdin")->required();
+    run->add_flag("--quiet", run_.quiet, "no progress");
+    AddCommon(run);
+
+    CLI::App* submit = Add("submit", "submit a spec and return", [this] {
+      submit_.common = common_;
+      return SubmitCommand(submit_);
+    });
+    submit->add_option("FILE", submit_.file, "YAML spec, - for stdin")
+        ->required();
+    submit->add_option("--key", submit_.key,
+                       "submitting again with the same key gives the same "
+                       "jobs");
+    AddCommon(submit);
+
+    CLI::App* plan = Add("plan", "check a spec and say what would run", [this] {
+      submit_.common = common_;
+      return PlanCommand(submit_);
+    });
+    plan->add_option("FILE", submit_.file, "YAML spec, - for stdin")
+        ->required();
+    plan->add_flag("--json", common_.json, "print JSON to stdout");
+
+    Add("schema", "print the JSON schema of the spec", SchemaCommand);
+  }
+
+  void AddAsking() {
+    CLI::App* jobs = Add("jobs", "list the latest jobs", [this] {
+      jobs_.common = common_;
+      return JobsCommand(jobs_);
+    });
+    jobs->add_option("--limit", jobs_.limit, "how many")
+        ->capture_default_str();
+    AddCommon(jobs);
+
+    CLI::App* job = Add("job", "show one job", [this] {
+      jobs_.common = common_;
+      return JobCommand(jobs_);
+    });
+    job->add_option("ID", jobs_.jobs, "job id")->required();
+    AddCommon(job);
+
+    CLI::App* wait = Add("wait", "wait until jobs have ended", [this] {
+      wait_.common = common_;
+      wait_.jobs = jobs_.jobs;
+      if (wait_seconds_ >= 0) {
+        wait_.timeout = std::chrono::duration_cast<Duration>(
+            std::chrono::duration<double>(wait_seconds_));
+      }
+      return WaitCommand(wait_);
+    });
+    wait->add_option("ID", jobs_.jobs, "job ids")->required();
+    wait->add_option("--timeout", wait_seconds_, "give up after these seconds")
+        ->check(CLI::Range(0.0, 1e8));
+    AddCommon(wait);
+
+    CLI::App* cancel = Add("cancel", "cancel a job", [this] {
+      cancel_.common = common_;
+      return CancelCommand(cancel_);
+    });
+    cancel->add_option("ID", cancel_.job, "job id")->required();
+    cancel->add_option("--reason", cancel_.reason, "for the record");
+    AddCommon(cancel);
+
+    CLI::App* agents = Add("agents", "list the agents",
+                           [this] { return AgentsCommand(common_); });
+    AddCommon(agents);
+    CLI::App* version = Add("version", "print the version",
+                            [this] { return VersionCommand(common_); });
+    version->add_flag("--json", common_.json, "print JSON to stdout");
+  }
+
+  void AddTasks() {
+    CLI::App* tasks = Add("tasks", "list a job's tasks", [this] {
+      tasks_.common = common_;
+      return TasksCommand(tasks_);
+    });
+    CLI::App* results = Add("results", "print outputs and errors", [this] {
+      tasks_.common = common_;
+      tasks_.outputs = true;
+      return TasksCommand(tasks_);
+    });
+    for (CLI::App* sub : {tasks, results}) {
+      sub->add_option("ID", tasks_.job, "job id")->required();
+      sub->add_flag("--failed", tasks_.only_failed,
+                    "only tasks that did not succeed");
+      sub->add_option("--task", tasks_.task, "only this task");
+      AddCommon(sub);
+    }
+    CLI::App* logs = Add("logs", "print what a task wrote", [this] {
+      logs_.common = common_;
+      return LogsCommand(logs_);
+    });
+    logs->add_option("ID", logs_.job, "job id")->required();
+    logs->add_option("--task", logs_.task, "index of the task")
+        ->capture_default_str();
+    logs->add_flag("--stdout", logs_.only_stdout, "its stdout only");
+    logs->add_flag("--stderr", logs_.only_stderr, "its stderr only");
+    AddCommon(logs);
+  }
+
+  void AddServing() {
+    CLI::App* coordinator = Add("coordinator", "serve as coordinator", [this] {
+      return CoordinatorCommand(coordinator_);
+    });
+    coordinator->add_option("--listen", coordinator_.listen,
+                            "tcp://127.0.0.1:PORT or ipc://PATH; port 0 picks "
+                            "one and prints it")
+        ->capture_default_str();
+    coordinator->add_option("--http", coordinator_.http,
+                            "HOST:PORT for /metrics, /livez, /readyz");
+    coordinator->add_option("--data", coordinator_.data, "folder of its state")
+        ->required();
+    coordinator->add_option("--lease", coordinator_.lease,
+                            "silence after which an agent is given up")
+        ->capture_default_str();
+    coordinator->add_option("--durability", coordinator_.durability,
+                            "full waits for the disk; relaxed survives a "
+                            "crash of Remuda but not of the machine")
+        ->check(CLI::IsMember({"full", "relaxed"}))
+        ->capture_default_str();
+
+    CLI::App* agent = Add("agent", "serve as agent",
+                          [this] { return AgentCommand(agent_); });
+    agent->add_option("--coordinator", agent_.coordinator, "its address")
+        ->envname("REMUDA_COORDINATOR")
+        ->required();
+    agent->add_option("--http", agent_.http,
+                      "HOST:PORT for /metrics, /livez, /readyz");
+    agent->add_option("--labels", agent_.labels, "as zone=a,disk=ssd");
+    agent->add_option("--slots", agent_.slots,
+                      "as process-pool=4,thread-pool=64,async=10000");
+    agent->add_option("--data", agent_.data, "folder of its spool and logs");
+    agent->add_option("--name", agent_.name, "for people; default: host name");
+    agent->add_option("--drain", agent_.drain,
+                      "how long SIGTERM lets running tasks finish")
+        ->capture_default_str();
+  }
+
+  CLI::App app_{"Remuda runs jobs on the executor that suits them.",
+                "remuda"};
+  std::function<ExitCode()> chosen_;
+  CommonOptions common_{.coordinator = "",
+                        .state_folder = DefaultStateFolder(),
+                        .json = false};
+  RunOptions run_;
+  SubmitOptions submit_;
+  JobOptions jobs_;
+  WaitOptions wait_;
+  double wait_seconds_ = -1;
+  CancelOptions cancel_;
+  TasksOptions tasks_;
+  LogsOptions logs_;
+  CoordinatorCommandOptions coordinator_;
+  AgentCommandOptions agent_;
+};
+
+}  // namespace
+}  // namespace remuda
+
+int main(int argc, char** argv) {
+  // Before anything else: these two hold a descriptor that the agent gave
+  // them and must never open a context or a thread they do not need.
+  if (argc == 3 && std::strcmp(argv[1], "spawner") == 0) {
+    return remuda::SpawnerMain(std::atoi(argv[2]));
+  }
+  if (argc == 3 && std::strcmp(argv[1], "worker") == 0) {
+    return remuda::WorkerMain(std::atoi(argv[2]));
+  }
+  return remuda::CommandLine().Main(argc, argv);
+}

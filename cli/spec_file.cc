@@ -1,0 +1,65 @@
+#include "cli/spec_file.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "jobs/spec.h"
+
+namespace remuda {
+namespace {
+
+// At most one byte more than ParseSpec accepts, so that it can say so.
+std::string ReadSome(std::istream& in) {
+  const size_t bytes_max = SpecLimits().bytes_max + 1;
+  std::string text(bytes_max, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(bytes_max));
+  text.resize(static_cast<size_t>(in.gcount()));
+  return text;
+}
+
+}  // namespace
+
+SpecFile ReadSpecFile(const std::string& path) {
+  SpecFile file;
+  std::string text;
+  std::filesystem::path folder = ".";
+  if (path == "-") {
+    text = ReadSome(std::cin);
+  } else {
+    std::error_code error;
+    std::ifstream in;
+    if (!std::filesystem::is_directory(path, error)) in.open(path);
+    if (!in.is_open()) {
+      file.errors.push_back(path + ": cannot read it: " +
+                            (std::filesystem::is_directory(path, error)
+                                 ? "it is a folder; name the YAML file in it"
+                                 : std::strerror(errno)));
+      return file;
+    }
+    text = ReadSome(in);
+    folder = std::filesystem::path(path).parent_path();
+    if (folder.empty()) folder = ".";
+  }
+  SpecResult parsed = ParseSpec(text, path == "-" ? "<stdin>" : path);
+  for (const SpecError& error : parsed.errors) {
+    file.errors.push_back(ToText(error));
+  }
+  if (!file.errors.empty()) return file;
+  for (const Job& job : parsed.jobs) {
+    absl::StatusOr<ResolvedJob> resolved = ResolveItems(job, folder.string());
+    if (resolved.ok()) {
+      file.jobs.push_back(*std::move(resolved));
+    } else {
+      file.errors.push_back(path + ": job '" + job.name +
+                            "': " + std::string(resolved.status().message()));
+    }
+  }
+  return file;
+}
+
+}  // namespace remuda
