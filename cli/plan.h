@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "jobs/item_files.h"
+#include "jobs/states.h"
+
+namespace remuda {
+
+// What a job would do, worked out without running it.
+struct JobPlan {
+  std::string name;
+  std::string type;
+  uint64_t tasks = 0;
+  ExecutorKind executor = ExecutorKind::kProcessPool;
+  std::string reason;
+  // The parameters of the first tasks, as JSON.
+  std::vector<std::string> examples;
+};
+
+// Errors: InvalidArgument names the job and the task whose parameters cannot
+// be rendered. Every task of a list is rendered once, so that a bad row is
+// found here and not in the middle of the night.
+absl::StatusOr<std::vector<JobPlan>> PlanJobs(
+    const std::vector<ResolvedJob>& jobs);
+
+std::string PlanText(const std::vector<JobPlan>& plans);
+std::string PlanJson(const std::vector<JobPlan>& plans);
+
+}  // namespace remuda

@@ -1,0 +1,177 @@
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "cli/command.h"
+#include "cli/connection.h"
+#include "cli/interrupt.h"
+#include "cli/job_output.h"
+#include "cli/plan.h"
+#include "cli/print.h"
+#include "cli/progress_printer.h"
+#include "cli/spec_file.h"
+#include "jobs/spec.h"
+#include "jobs/states.h"
+
+namespace remuda {
+namespace {
+
+constexpr size_t kErrorGroupsShown = 5;
+// A summary looks at this many failed tasks; beyond it names the command.
+constexpr uint64_t kFailuresLookedAt = 10'000;
+
+// The jobs of a file, or nothing after its errors were printed.
+std::vector<ResolvedJob> ReadOrComplain(const std::string& file) {
+  SpecFile spec = ReadSpecFile(file);
+  for (const std::string& error : spec.errors) PrintWords(error);
+  return std::move(spec.jobs);
+}
+
+std::vector<JobId> Ids(const std::vector<JobSummary>& jobs) {
+  std::vector<JobId> ids;
+  for (const JobSummary& job : jobs) ids.push_back(job.id);
+  return ids;
+}
+
+void PrintFailures(Connection& connection, const JobSummary& job) {
+  if (BadTasks(job) == 0) return;
+  FailureDigest digest;
+  GetResults request{.job = job.id, .only_not_succeeded = true};
+  for (uint64_t looked = 0; looked < kFailuresLookedAt;) {
+    absl::StatusOr<ResultPage> page = connection.Ask<ResultPage>(request);
+    if (!page.ok()) return PrintError(page.status());
+    for (const TaskRow& task : page->tasks) digest.Add(task);
+    looked += page->tasks.size();
+    if (page->end) break;
+    request.first = page->next;
+  }
+  PrintWords(digest.Text(kErrorGroupsShown) + "  all of them: remuda results " +
+             std::to_string(job.id.value) + " --failed");
+}
+
+// Follows the jobs to their end; Ctrl-C cancels them and goes on watching.
+absl::StatusOr<std::vector<JobSummary>> Follow(Connection& connection,
+                                               const std::vector<JobId>& ids,
+                                               ProgressPrinter& progress) {
+  std::vector<JobSummary> latest;
+  const auto update = [&](const std::vector<JobSummary>& jobs) {
+    latest = jobs;
+    progress.Update(jobs);
+    return true;
+  };
+  absl::Status watched = connection.Watch(ids, std::nullopt, update);
+  progress.Finish();
+  if (absl::IsCancelled(watched) && Interrupt::requested()) {
+    PrintWords("cancelling; press Ctrl-C again to leave it running");
+    for (const JobId id : ids) {
+      absl::StatusOr<CancelReply> reply = connection.Ask<CancelReply>(
+          CancelJob{.job = id, .reason = "interrupted"});
+      if (!reply.ok()) return reply.status();
+    }
+    watched = connection.Watch(ids, std::nullopt, update);
+  }
+  if (!watched.ok()) return watched;
+  return latest;
+}
+
+ExitCode SumUp(Connection& connection, const std::vector<JobSummary>& jobs,
+               bool json) {
+  const WallTime now = SystemClock().WallNow();
+  bool all_succeeded = true;
+  for (const JobSummary& job : jobs) {
+    all_succeeded = all_succeeded && job.state == JobState::kSucceeded;
+    PrintWords(JobVerdict(job, now));
+    PrintFailures(connection, job);
+  }
+  if (json) PrintData(JobsJson(jobs, now));
+  if (Interrupt::requested()) return ExitCode::kInterrupted;
+  return all_succeeded ? ExitCode::kOk : ExitCode::kJobFailed;
+}
+
+// An embedded coordinator that others use too stays until they are done.
+void ServeOthers(Connection& connection) {
+  const std::vector<JobId> others = connection.Unfinished();
+  if (others.empty()) return;
+  PrintWords("still running " + std::to_string(others.size()) +
+             " other jobs of this folder; Ctrl-C stops them until the next "
+             "`remuda run`");
+  const absl::Status done =
+      connection.Watch(others, std::nullopt,
+                       [](const std::vector<JobSummary>&) { return true; });
+  if (!done.ok() && !absl::IsCancelled(done)) PrintError(done);
+}
+
+}  // namespace
+
+ExitCode RunCommand(const RunOptions& options) {
+  const std::vector<ResolvedJob> jobs = ReadOrComplain(options.file);
+  if (jobs.empty()) return ExitCode::kUsage;
+  absl::StatusOr<std::unique_ptr<Connection>> connection =
+      Connection::Open(options.common, Connection::Needs::kAgent);
+  if (!connection.ok()) return Fail(connection.status());
+  absl::StatusOr<Accepted> accepted =
+      (*connection)->SubmitJobs(RandomHex(16), jobs);
+  if (!accepted.ok()) return Fail(accepted.status());
+  for (const JobSummary& job : accepted->jobs) {
+    PrintWords("job " + std::to_string(job.id.value) + ": " + job.name + " (" +
+               job.type + ") on " + std::string(Name(job.executor)) + ": " +
+               job.executor_reason);
+  }
+  const SystemClock clock;
+  ProgressPrinter progress(options.quiet
+                               ? ProgressPrinter::Style::kNone
+                               : ProgressPrinter::StyleForStderr(),
+                           clock);
+  absl::StatusOr<std::vector<JobSummary>> ended =
+      Follow(**connection, Ids(accepted->jobs), progress);
+  if (!ended.ok()) return Fail(ended.status());
+  const ExitCode code = SumUp(**connection, *ended, options.common.json);
+  if (code != ExitCode::kInterrupted) ServeOthers(**connection);
+  return code;
+}
+
+ExitCode SubmitCommand(const SubmitOptions& options) {
+  const std::vector<ResolvedJob> jobs = ReadOrComplain(options.file);
+  if (jobs.empty()) return ExitCode::kUsage;
+  if (options.common.coordinator.empty()) {
+    return Fail(absl::InvalidArgumentError(
+        "submit leaves the work to a coordinator: name it with --coordinator "
+        "or REMUDA_COORDINATOR, or use `remuda run`, which brings its own"));
+  }
+  absl::StatusOr<std::unique_ptr<Connection>> connection =
+      Connection::Open(options.common, Connection::Needs::kCoordinator);
+  if (!connection.ok()) return Fail(connection.status());
+  absl::StatusOr<Accepted> accepted = (*connection)->SubmitJobs(
+      options.key.empty() ? RandomHex(16) : options.key, jobs);
+  if (!accepted.ok()) return Fail(accepted.status());
+  if (options.common.json) {
+    PrintData(JobsJson(accepted->jobs, SystemClock().WallNow()));
+    return ExitCode::kOk;
+  }
+  for (const JobSummary& job : accepted->jobs) {
+    PrintData(std::to_string(job.id.value));
+    PrintWords((accepted->existed ? "was accepted before: job " : "job ") +
+               std::to_string(job.id.value) + ": " + job.name);
+  }
+  return ExitCode::kOk;
+}
+
+ExitCode PlanCommand(const SubmitOptions& options) {
+  const std::vector<ResolvedJob> jobs = ReadOrComplain(options.file);
+  if (jobs.empty()) return ExitCode::kUsage;
+  absl::StatusOr<std::vector<JobPlan>> plans = PlanJobs(jobs);
+  if (!plans.ok()) return Fail(plans.status());
+  PrintData(options.common.json ? PlanJson(*plans) : PlanText(*plans));
+  return ExitCode::kOk;
+}
+
+ExitCode SchemaCommand() {
+  PrintData(SpecSchemaJson());
+  return ExitCode::kOk;
+}
+
+}  // namespace remuda
