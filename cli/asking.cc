@@ -16,8 +16,10 @@
 namespace remuda {
 namespace {
 
-absl::StatusOr<std::unique_ptr<Connection>> Open(const CommonOptions& options) {
-  return Connection::Open(options, Connection::Needs::kCoordinator);
+absl::StatusOr<std::unique_ptr<Connection>> Open(
+    const CommonOptions& options,
+    Embedded::Needs needs = Embedded::Needs::kCoordinator) {
+  return Connection::Open(options, needs);
 }
 
 std::vector<JobId> Ids(const std::vector<uint64_t>& numbers) {
@@ -27,10 +29,11 @@ std::vector<JobId> Ids(const std::vector<uint64_t>& numbers) {
 }
 
 // The jobs asked for, all of them or an error.
-absl::StatusOr<std::vector<JobSummary>> Summaries(
-    Connection& connection, const std::vector<JobId>& ids, uint32_t limit) {
-  absl::StatusOr<JobSummaries> found =
-      connection.Ask<JobSummaries>(GetJobs{.ids = ids, .limit = limit});
+absl::StatusOr<std::vector<JobSummary>> Summaries(Connection& connection,
+                                                  const std::vector<JobId>& ids,
+                                                  uint32_t limit) {
+  absl::StatusOr<JobSummaries> found = connection.Ask<JobSummaries>(GetJobs{
+      .ids = ids, .limit = std::max(limit, static_cast<uint32_t>(ids.size()))});
   if (!found.ok()) return found.status();
   for (const JobId id : ids) {
     const bool there =
@@ -45,8 +48,7 @@ absl::StatusOr<std::vector<JobSummary>> Summaries(
 }
 
 ExitCode PrintJobs(const JobOptions& options, bool as_pages) {
-  absl::StatusOr<std::unique_ptr<Connection>> connection =
-      Open(options.common);
+  absl::StatusOr<std::unique_ptr<Connection>> connection = Open(options.common);
   if (!connection.ok()) return Fail(connection.status());
   absl::StatusOr<std::vector<JobSummary>> jobs =
       Summaries(**connection, Ids(options.jobs), options.limit);
@@ -77,19 +79,18 @@ ExitCode JobCommand(const JobOptions& options) {
 }
 
 ExitCode WaitCommand(const WaitOptions& options) {
+  // With the embedded default, a job that was left behind goes on here.
   absl::StatusOr<std::unique_ptr<Connection>> connection =
-      Open(options.common);
+      Open(options.common, Embedded::Needs::kAgent);
   if (!connection.ok()) return Fail(connection.status());
   const std::vector<JobId> ids = Ids(options.jobs);
   absl::StatusOr<std::vector<JobSummary>> jobs =
       Summaries(**connection, ids, 0);
   if (!jobs.ok()) return Fail(jobs.status());
-  const absl::Status watched = (*connection)
-                                   ->Watch(ids, options.timeout,
-                                           [&](const auto& changed) {
-                                             *jobs = changed;
-                                             return true;
-                                           });
+  const absl::Status watched =
+      (*connection)->Watch(ids, options.timeout, [&](const auto& changed) {
+        *jobs = changed;
+      });
   const WallTime now = SystemClock().WallNow();
   if (options.common.json) PrintData(JobsJson(*jobs, now));
   if (!watched.ok()) return Fail(watched);
@@ -102,13 +103,12 @@ ExitCode WaitCommand(const WaitOptions& options) {
 }
 
 ExitCode CancelCommand(const CancelOptions& options) {
-  absl::StatusOr<std::unique_ptr<Connection>> connection =
-      Open(options.common);
+  absl::StatusOr<std::unique_ptr<Connection>> connection = Open(options.common);
   if (!connection.ok()) return Fail(connection.status());
-  absl::StatusOr<CancelReply> reply = (*connection)
-                                          ->Ask<CancelReply>(CancelJob{
-                                              .job = JobId{options.job},
-                                              .reason = options.reason});
+  absl::StatusOr<CancelReply> reply =
+      (*connection)
+          ->Ask<CancelReply>(
+              CancelJob{.job = JobId{options.job}, .reason = options.reason});
   if (!reply.ok()) return Fail(reply.status());
   const WallTime now = SystemClock().WallNow();
   if (options.common.json) PrintData(JobsJson({reply->job}, now));
@@ -122,8 +122,7 @@ ExitCode CancelCommand(const CancelOptions& options) {
 }
 
 ExitCode TasksCommand(const TasksOptions& options) {
-  absl::StatusOr<std::unique_ptr<Connection>> connection =
-      Open(options.common);
+  absl::StatusOr<std::unique_ptr<Connection>> connection = Open(options.common);
   if (!connection.ok()) return Fail(connection.status());
   GetResults request{.job = JobId{options.job},
                      .first = options.task.value_or(0),
@@ -131,8 +130,7 @@ ExitCode TasksCommand(const TasksOptions& options) {
                      .only_not_succeeded = options.only_failed,
                      .with_records = true};
   while (true) {
-    absl::StatusOr<ResultPage> page =
-        (*connection)->Ask<ResultPage>(request);
+    absl::StatusOr<ResultPage> page = (*connection)->Ask<ResultPage>(request);
     if (!page.ok()) return Fail(page.status());
     for (TaskRow& task : page->tasks) {
       if (options.task && task.index != *options.task) continue;
@@ -167,10 +165,10 @@ ExitCode AgentsCommand(const CommonOptions& options) {
 }
 
 ExitCode VersionCommand(const CommonOptions& options) {
-  PrintData(options.json ? std::string("{\"version\":\"") + kVersion +
-                               "\",\"protocol\":" +
-                               std::to_string(kProtocolMax) + "}"
-                         : std::string("remuda ") + kVersion);
+  PrintData(options.json
+                ? std::string("{\"version\":\"") + kRemudaVersion +
+                      "\",\"protocol\":" + std::to_string(kProtocolMax) + "}"
+                : std::string("remuda ") + kRemudaVersion);
   return ExitCode::kOk;
 }
 

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -9,49 +10,47 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/clock.h"
 #include "cli/command.h"
+#include "cli/embedded.h"
+#include "jobs/ids.h"
 #include "jobs/item_files.h"
+#include "wire/client.h"
 #include "wire/client_messages.h"
+#include "wire/wire_context.h"
 
 namespace remuda {
 
-// A way to a coordinator: the one that was named, or the embedded one. Where
-// another process of the same user already runs the embedded one, that.
+// A command's way to a coordinator: the one that was named, or the embedded
+// one. Installs the interrupt, so that Ctrl-C ends any wait.
 //
 // Thread: one. Lifetime: an embedded coordinator and agent end with it.
 class Connection {
  public:
-  enum class Needs {
-    kCoordinator,  // to ask or cancel
-    kAgent,        // to get work done too
-  };
-
   // Errors: Unavailable if nobody answers, InvalidArgument for an address
   // that will not do, FailedPrecondition if the state cannot be used.
   static absl::StatusOr<std::unique_ptr<Connection>> Open(
-      const CommonOptions& options, Needs needs);
+      const CommonOptions& options, Embedded::Needs needs);
 
-  virtual ~Connection() = default;
+  // Errors: those of Client; Cancelled after an interrupt.
+  absl::StatusOr<ClientReply> Call(const ClientRequest& request);
 
-  // Errors: what the coordinator answered (NotFound, InvalidArgument,
-  // AlreadyExists for a key in conflict, ResourceExhausted if busy), or
-  // Unavailable, or Cancelled after Interrupt.
-  virtual absl::StatusOr<ClientReply> Call(const ClientRequest& request) = 0;
+  absl::StatusOr<Accepted> SubmitJobs(const std::string& key,
+                                      const std::vector<ResolvedJob>& jobs);
 
-  // Uploads the items and submits, again and again until it is answered.
-  virtual absl::StatusOr<Accepted> SubmitJobs(
-      const std::string& key, const std::vector<ResolvedJob>& jobs) = 0;
+  // Calls `update` at each change until all jobs are terminal.
+  // Errors: as Call; DeadlineExceeded.
+  using Update = std::function<void(const std::vector<JobSummary>&)>;
+  absl::Status Watch(const std::vector<JobId>& jobs,
+                     std::optional<Duration> timeout, const Update& update);
 
-  // Calls `update` with each change until it returns false or all jobs are
-  // terminal. Reconnects by itself. Errors: as Call; DeadlineExceeded.
-  using Update = std::function<bool(const std::vector<JobSummary>&)>;
-  virtual absl::Status Watch(const std::vector<JobId>& jobs,
-                             std::optional<Duration> timeout,
-                             const Update& update) = 0;
+  // After an interrupt: lets further calls through, so that a command can
+  // still cancel what it began.
+  absl::Status IgnoreInterrupt();
 
-  // Jobs of others that this process must see through before it may end;
-  // always empty for a named coordinator.
-  virtual std::vector<JobId> Unfinished() = 0;
+  // True if this process runs the embedded coordinator, on which other
+  // processes may have come to rely.
+  bool hosts() const { return embedded_ != nullptr && embedded_->hosts(); }
 
   // The reply if it is of the kind that was asked for.
   template <typename Reply>
@@ -61,6 +60,16 @@ class Connection {
     if (auto* wanted = std::get_if<Reply>(&*reply)) return std::move(*wanted);
     return absl::InternalError("the coordinator gave another answer");
   }
+
+ private:
+  Connection();
+  absl::Status Connect(const StopFlag* stop);
+
+  const SystemClock clock_;
+  WireContext context_;
+  std::string endpoint_;
+  std::unique_ptr<Embedded> embedded_;
+  std::unique_ptr<Client> client_;
 };
 
 }  // namespace remuda

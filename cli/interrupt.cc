@@ -1,45 +1,44 @@
 #include "cli/interrupt.h"
 
 #include <signal.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <cstdint>
+#include <utility>
 
+#include "absl/status/statusor.h"
 #include "base/check.h"
 #include "cli/exit_code.h"
 
 namespace remuda {
 namespace {
 
-// Signal handlers can reach nothing but statics.
-std::atomic<bool> interrupted = false;
-std::atomic<int> wake = -1;
+// Signal handlers can reach nothing but statics. Never freed: a signal may
+// come at any moment until the process is gone.
+StopFlag* interrupted = nullptr;
 
 void OnSignal(int) {
-  if (interrupted.exchange(true)) {
-    _exit(static_cast<int>(ExitCode::kInterrupted));
-  }
-  const uint64_t one = 1;
-  if (write(wake, &one, sizeof one) < 0) {
-    _exit(static_cast<int>(ExitCode::kInterrupted));
-  }
+  if (interrupted->IsSet()) _exit(static_cast<int>(ExitCode::kInterrupted));
+  interrupted->Set();
 }
 
 }  // namespace
 
 void Interrupt::Install() {
-  wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  CHECK(wake >= 0);
-  struct sigaction action {};
+  CHECK(interrupted == nullptr);
+  absl::StatusOr<StopFlag> flag = StopFlag::Make();
+  CHECK(flag.ok());
+  interrupted = new StopFlag(*std::move(flag));
+  struct sigaction action = {};
   action.sa_handler = OnSignal;
   action.sa_flags = SA_RESTART;
   CHECK(sigaction(SIGINT, &action, nullptr) == 0);
   CHECK(sigaction(SIGTERM, &action, nullptr) == 0);
 }
 
-bool Interrupt::requested() { return interrupted; }
+const StopFlag* Interrupt::flag() { return interrupted; }
 
-int Interrupt::descriptor() { return wake; }
+bool Interrupt::requested() {
+  return interrupted != nullptr && interrupted->IsSet();
+}
 
 }  // namespace remuda

@@ -1,21 +1,22 @@
 #pragma once
 
-#include <atomic>
+#include "wire/stop_flag.h"
 
 namespace remuda {
 
-// Ctrl-C and SIGTERM of a client command. The first one asks the command to
-// end in order, the second ends the process at once with exit code 130.
+// Ctrl-C and SIGTERM of a client command: the first one sets a flag that ends
+// whatever the command waits for, the second ends the process at once with
+// exit code 130.
 //
-// Thread: Install once in main before there are others; requested() anywhere.
+// Thread: Install() once, before there are other threads; the rest anywhere.
 class Interrupt {
  public:
   static void Install();
 
-  static bool requested();
+  // Null before Install().
+  static const StopFlag* flag();
 
-  // Becomes readable at the first interrupt and stays so; -1 before Install.
-  static int descriptor();
+  static bool requested();
 };
 
 }  // namespace remuda

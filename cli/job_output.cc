@@ -130,8 +130,8 @@ std::string JobsTable(const std::vector<JobSummary>& jobs, WallTime now) {
     rows.push_back({std::to_string(job.id.value), std::string(Name(job.state)),
                     CountText(DoneTasks(job)), CountText(job.total),
                     CountText(BadTasks(job)),
-                    DurationText(RunningTime(job, now)),
-                    SafeText(job.type, 24), SafeText(job.name, 63)});
+                    DurationText(RunningTime(job, now)), SafeText(job.type, 24),
+                    SafeText(job.name, 63)});
   }
   return Table(rows);
 }
@@ -142,8 +142,8 @@ std::string AgentsTable(const std::vector<AgentSummary>& agents) {
   for (const AgentSummary& agent : agents) {
     std::string executors;
     for (const auto& [name, slots] : agent.executors) {
-      executors += (executors.empty() ? "" : ",") + name + "=" +
-                   std::to_string(slots);
+      executors +=
+          (executors.empty() ? "" : ",") + name + "=" + std::to_string(slots);
     }
     std::string labels;
     for (const auto& [key, value] : agent.labels) {
@@ -195,12 +195,11 @@ std::string TaskLine(const TaskRow& task) {
 std::string JobVerdict(const JobSummary& job, WallTime now) {
   const uint64_t succeeded =
       job.tasks[static_cast<size_t>(TaskState::kSucceeded)];
-  std::string text = SafeText(job.name, 63) + " (job " +
-                     std::to_string(job.id.value) + ") " +
-                     std::string(Name(job.state)) + ": " +
-                     CountText(succeeded) + " of " + CountText(job.total) +
-                     " tasks succeeded in " +
-                     DurationText(RunningTime(job, now));
+  std::string text =
+      SafeText(job.name, 63) + " (job " + std::to_string(job.id.value) + ") " +
+      std::string(Name(job.state)) + ": " + CountText(succeeded) + " of " +
+      CountText(job.total) + " tasks succeeded in " +
+      DurationText(RunningTime(job, now));
   if (!job.reason.empty()) text += " (" + SafeText(job.reason, 300) + ")";
   return text;
 }
@@ -210,8 +209,8 @@ void FailureDigest::Add(const TaskRow& task) {
       task.state != TaskState::kLost) {
     return;
   }
-  const std::string error =
-      task.error.empty() ? std::string(Name(task.state)) : FirstLine(task.error);
+  const std::string error = task.error.empty() ? std::string(Name(task.state))
+                                               : FirstLine(task.error);
   if (groups_.size() == kGroupsMax && !groups_.contains(error)) {
     ++others_;
     return;

@@ -33,8 +33,7 @@ std::string InlineStream(const json& output, const char* name) {
   size_t size = 0;
   if (sodium_base642bin(reinterpret_cast<unsigned char*>(bytes.data()),
                         bytes.size(), coded.data(), coded.size(), nullptr,
-                        &size, nullptr,
-                        sodium_base64_VARIANT_ORIGINAL) != 0) {
+                        &size, nullptr, sodium_base64_VARIANT_ORIGINAL) != 0) {
     return "";
   }
   bytes.resize(size);
@@ -104,13 +103,12 @@ absl::StatusOr<bool> CopyKept(Connection& connection,
 
 ExitCode LogsCommand(const LogsOptions& options) {
   absl::StatusOr<std::unique_ptr<Connection>> connection =
-      Connection::Open(options.common, Connection::Needs::kCoordinator);
+      Connection::Open(options.common, Embedded::Needs::kCoordinator);
   if (!connection.ok()) return Fail(connection.status());
   absl::StatusOr<ResultPage> page =
       (*connection)
-          ->Ask<ResultPage>(GetResults{.job = JobId{options.job},
-                                       .first = options.task,
-                                       .limit = 1});
+          ->Ask<ResultPage>(GetResults{
+              .job = JobId{options.job}, .first = options.task, .limit = 1});
   if (!page.ok()) return Fail(page.status());
   if (page->tasks.empty()) {
     return Fail(absl::NotFoundError("job " + std::to_string(options.job) +

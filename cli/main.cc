@@ -99,8 +99,7 @@ class CommandLine {
       jobs_.common = common_;
       return JobsCommand(jobs_);
     });
-    jobs->add_option("--limit", jobs_.limit, "how many")
-        ->capture_default_str();
+    jobs->add_option("--limit", jobs_.limit, "how many")->capture_default_str();
     AddCommon(jobs);
 
     CLI::App* job = Add("job", "show one job", [this] {
@@ -173,25 +172,28 @@ class CommandLine {
     CLI::App* coordinator = Add("coordinator", "serve as coordinator", [this] {
       return CoordinatorCommand(coordinator_);
     });
-    coordinator->add_option("--listen", coordinator_.listen,
-                            "tcp://127.0.0.1:PORT or ipc://PATH; port 0 picks "
-                            "one and prints it")
+    coordinator
+        ->add_option("--listen", coordinator_.listen,
+                     "tcp://127.0.0.1:PORT or ipc://PATH; port 0 picks "
+                     "one and prints it")
         ->capture_default_str();
     coordinator->add_option("--http", coordinator_.http,
                             "HOST:PORT for /metrics, /livez, /readyz");
     coordinator->add_option("--data", coordinator_.data, "folder of its state")
         ->required();
-    coordinator->add_option("--lease", coordinator_.lease,
-                            "silence after which an agent is given up")
+    coordinator
+        ->add_option("--lease", coordinator_.lease,
+                     "silence after which an agent is given up")
         ->capture_default_str();
-    coordinator->add_option("--durability", coordinator_.durability,
-                            "full waits for the disk; relaxed survives a "
-                            "crash of Remuda but not of the machine")
+    coordinator
+        ->add_option("--durability", coordinator_.durability,
+                     "full waits for the disk; relaxed survives a "
+                     "crash of Remuda but not of the machine")
         ->check(CLI::IsMember({"full", "relaxed"}))
         ->capture_default_str();
 
-    CLI::App* agent = Add("agent", "serve as agent",
-                          [this] { return AgentCommand(agent_); });
+    CLI::App* agent =
+        Add("agent", "serve as agent", [this] { return AgentCommand(agent_); });
     agent->add_option("--coordinator", agent_.coordinator, "its address")
         ->envname("REMUDA_COORDINATOR")
         ->required();
@@ -202,17 +204,16 @@ class CommandLine {
                       "as process-pool=4,thread-pool=64,async=10000");
     agent->add_option("--data", agent_.data, "folder of its spool and logs");
     agent->add_option("--name", agent_.name, "for people; default: host name");
-    agent->add_option("--drain", agent_.drain,
-                      "how long SIGTERM lets running tasks finish")
+    agent
+        ->add_option("--drain", agent_.drain,
+                     "how long SIGTERM lets running tasks finish")
         ->capture_default_str();
   }
 
-  CLI::App app_{"Remuda runs jobs on the executor that suits them.",
-                "remuda"};
+  CLI::App app_{"Remuda runs jobs on the executor that suits them.", "remuda"};
   std::function<ExitCode()> chosen_;
-  CommonOptions common_{.coordinator = "",
-                        .state_folder = DefaultStateFolder(),
-                        .json = false};
+  CommonOptions common_{
+      .coordinator = "", .state_folder = DefaultStateFolder(), .json = false};
   RunOptions run_;
   SubmitOptions submit_;
   JobOptions jobs_;

@@ -62,8 +62,8 @@ absl::StatusOr<JobPlan> PlanJob(const ResolvedJob& resolved) {
         absl::StatusOr<std::string> text = parameters->Render(item, index);
         if (!text.ok()) {
           return absl::InvalidArgumentError(
-              "task " + std::to_string(index) + ", item " +
-              SafeText(item, 80) + ": " + std::string(text.status().message()));
+              "task " + std::to_string(index) + ", item " + SafeText(item, 80) +
+              ": " + std::string(text.status().message()));
         }
         if (plan.examples.size() < kExamples) plan.examples.push_back(*text);
         return absl::OkStatus();

@@ -28,8 +28,7 @@ std::string RateText(double rate) {
     return CountText(static_cast<uint64_t>(std::llround(rate))) + "/s";
   }
   const auto tenths = static_cast<uint64_t>(std::llround(rate * 10));
-  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) +
-         "/s";
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + "/s";
 }
 
 }  // namespace
@@ -82,8 +81,8 @@ std::string ProgressMeter::Bar(size_t width) const {
   if (filled < kBarCells) bar += '>';
   bar.resize(kBarCells, ' ');
   std::string text = SafeText(summary_.name, 24) + "  [" + bar + "]  " +
-                     CountText(done_) + "/" + CountText(summary_.total) +
-                     "  " + std::to_string(percent) + "%";
+                     CountText(done_) + "/" + CountText(summary_.total) + "  " +
+                     std::to_string(percent) + "%";
   if (rate() > 0) text += "  " + RateText(rate());
   const std::string left = TimeLeft();
   if (!left.empty()) text += "  " + left;

@@ -48,8 +48,8 @@ void ProgressPrinter::DrawBars() {
   const size_t width = TerminalWidth();
   for (const auto& [id, meter] : meters_) {
     if (lines_drawn_ == kBarsMax) {
-      text += "\r\x1b[K... and " +
-              std::to_string(meters_.size() - kBarsMax) + " more jobs\n";
+      text += "\r\x1b[K... and " + std::to_string(meters_.size() - kBarsMax) +
+              " more jobs\n";
       ++lines_drawn_;
       break;
     }

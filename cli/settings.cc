@@ -62,10 +62,8 @@ absl::StatusOr<std::map<std::string, std::string>> ParseLabels(
         !IsLabelText(part.substr(equals + 1))) {
       return Wrong("--labels", part, "write key=value, as in zone=a,disk=ssd");
     }
-    const bool is_new = labels
-                            .emplace(part.substr(0, equals),
-                                     part.substr(equals + 1))
-                            .second;
+    const bool is_new =
+        labels.emplace(part.substr(0, equals), part.substr(equals + 1)).second;
     if (!is_new) return Wrong("--labels", part, "name each key once");
   }
   return labels;
@@ -81,9 +79,9 @@ absl::StatusOr<std::map<ExecutorKind, uint64_t>> ParseSlots(
     const size_t equals = part.find('=');
     const std::optional<ExecutorKind> kind =
         ExecutorKindFromName(part.substr(0, equals));
-    const std::optional<uint64_t> count =
-        equals == std::string_view::npos ? std::nullopt
-                                         : Number(part.substr(equals + 1));
+    const std::optional<uint64_t> count = equals == std::string_view::npos
+                                              ? std::nullopt
+                                              : Number(part.substr(equals + 1));
     if (!kind || !count || *count > kSlotsMax) {
       return Wrong("--slots", part,
                    "write executor=number with async, thread-pool or "

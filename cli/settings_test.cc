@@ -33,8 +33,8 @@ TEST(ParseSlotsTest, KeepsDefaults) {
 }
 
 TEST(ParseSlotsTest, RefusesWhatItDoesNotKnow) {
-  for (const char* text : {"gpu=1", "async", "async=", "async=-1",
-                           "async=1000000", "async=2x"}) {
+  for (const char* text :
+       {"gpu=1", "async", "async=", "async=-1", "async=1000000", "async=2x"}) {
     EXPECT_FALSE(ParseSlots(text, 2).ok()) << text;
   }
 }

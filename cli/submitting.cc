@@ -61,12 +61,13 @@ absl::StatusOr<std::vector<JobSummary>> Follow(Connection& connection,
   const auto update = [&](const std::vector<JobSummary>& jobs) {
     latest = jobs;
     progress.Update(jobs);
-    return true;
   };
   absl::Status watched = connection.Watch(ids, std::nullopt, update);
   progress.Finish();
   if (absl::IsCancelled(watched) && Interrupt::requested()) {
-    PrintWords("cancelling; press Ctrl-C again to leave it running");
+    PrintWords("cancelling; Ctrl-C again leaves at once");
+    absl::Status ready = connection.IgnoreInterrupt();
+    if (!ready.ok()) return ready;
     for (const JobId id : ids) {
       absl::StatusOr<CancelReply> reply = connection.Ask<CancelReply>(
           CancelJob{.job = id, .reason = "interrupted"});
@@ -92,17 +93,33 @@ ExitCode SumUp(Connection& connection, const std::vector<JobSummary>& jobs,
   return all_succeeded ? ExitCode::kOk : ExitCode::kJobFailed;
 }
 
-// An embedded coordinator that others use too stays until they are done.
+// Jobs of other processes that came to rely on this one's coordinator, and
+// what an earlier run left unfinished.
+absl::StatusOr<std::vector<JobId>> Unfinished(Connection& connection) {
+  constexpr uint32_t kLookedAt = 1'000;
+  absl::StatusOr<JobSummaries> jobs =
+      connection.Ask<JobSummaries>(GetJobs{.ids = {}, .limit = kLookedAt});
+  if (!jobs.ok()) return jobs.status();
+  std::vector<JobId> ids;
+  for (const JobSummary& job : jobs->jobs) {
+    if (!IsTerminal(job.state)) ids.push_back(job.id);
+  }
+  return ids;
+}
+
 void ServeOthers(Connection& connection) {
-  const std::vector<JobId> others = connection.Unfinished();
-  if (others.empty()) return;
-  PrintWords("still running " + std::to_string(others.size()) +
-             " other jobs of this folder; Ctrl-C stops them until the next "
-             "`remuda run`");
-  const absl::Status done =
-      connection.Watch(others, std::nullopt,
-                       [](const std::vector<JobSummary>&) { return true; });
-  if (!done.ok() && !absl::IsCancelled(done)) PrintError(done);
+  while (connection.hosts()) {
+    absl::StatusOr<std::vector<JobId>> others = Unfinished(connection);
+    if (!others.ok()) return PrintError(others.status());
+    if (others->empty()) return;
+    PrintWords("still running " + std::to_string(others->size()) +
+               " other jobs of this folder; Ctrl-C stops them until the next "
+               "`remuda run`");
+    const absl::Status done = connection.Watch(
+        *others, std::nullopt, [](const std::vector<JobSummary>&) {});
+    if (absl::IsCancelled(done)) return;
+    if (!done.ok()) return PrintError(done);
+  }
 }
 
 }  // namespace
@@ -111,7 +128,7 @@ ExitCode RunCommand(const RunOptions& options) {
   const std::vector<ResolvedJob> jobs = ReadOrComplain(options.file);
   if (jobs.empty()) return ExitCode::kUsage;
   absl::StatusOr<std::unique_ptr<Connection>> connection =
-      Connection::Open(options.common, Connection::Needs::kAgent);
+      Connection::Open(options.common, Embedded::Needs::kAgent);
   if (!connection.ok()) return Fail(connection.status());
   absl::StatusOr<Accepted> accepted =
       (*connection)->SubmitJobs(RandomHex(16), jobs);
@@ -122,9 +139,8 @@ ExitCode RunCommand(const RunOptions& options) {
                job.executor_reason);
   }
   const SystemClock clock;
-  ProgressPrinter progress(options.quiet
-                               ? ProgressPrinter::Style::kNone
-                               : ProgressPrinter::StyleForStderr(),
+  ProgressPrinter progress(options.quiet ? ProgressPrinter::Style::kNone
+                                         : ProgressPrinter::StyleForStderr(),
                            clock);
   absl::StatusOr<std::vector<JobSummary>> ended =
       Follow(**connection, Ids(accepted->jobs), progress);
@@ -143,10 +159,11 @@ ExitCode SubmitCommand(const SubmitOptions& options) {
         "or REMUDA_COORDINATOR, or use `remuda run`, which brings its own"));
   }
   absl::StatusOr<std::unique_ptr<Connection>> connection =
-      Connection::Open(options.common, Connection::Needs::kCoordinator);
+      Connection::Open(options.common, Embedded::Needs::kCoordinator);
   if (!connection.ok()) return Fail(connection.status());
-  absl::StatusOr<Accepted> accepted = (*connection)->SubmitJobs(
-      options.key.empty() ? RandomHex(16) : options.key, jobs);
+  absl::StatusOr<Accepted> accepted =
+      (*connection)
+          ->SubmitJobs(options.key.empty() ? RandomHex(16) : options.key, jobs);
   if (!accepted.ok()) return Fail(accepted.status());
   if (options.common.json) {
     PrintData(JobsJson(accepted->jobs, SystemClock().WallNow()));

@@ -30,7 +30,7 @@ void AppendVisible(std::string& out, unsigned char byte) {
 // The bytes of the UTF-8 character that starts here, 1 for a stray byte.
 size_t CharacterBytes(std::string_view text, size_t at) {
   const unsigned char lead = static_cast<unsigned char>(text[at]);
-  const size_t bytes = lead < 0x80 ? 1
+  const size_t bytes = lead < 0x80    ? 1
                        : lead >= 0xf0 ? 4
                        : lead >= 0xe0 ? 3
                        : lead >= 0xc0 ? 2
