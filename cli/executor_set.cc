@@ -1,0 +1,122 @@
+#include "cli/executor_set.h"
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/environment.h"
+#include "executors/async/async_executor.h"
+#include "executors/handlers/async_handlers.h"
+#include "executors/handlers/blocking_handlers.h"
+#include "executors/process_pool/process_pool_executor.h"
+#include "executors/process_pool/spawner.h"
+#include "executors/thread_pool/thread_pool_executor.h"
+#include "jobs/job_type.h"
+#include "workers/python/worker_source.h"
+
+namespace remuda {
+namespace {
+
+constexpr char kSelf[] = "/proc/self/exe";
+
+// The types that can run on an executor of this kind.
+std::vector<std::string> TypesOn(ExecutorKind kind) {
+  std::vector<std::string> names;
+  for (const JobType& type : ShippedJobTypes()) {
+    for (const ExecutorKind legal : type.executors) {
+      if (legal == kind) names.push_back(type.name);
+    }
+  }
+  return names;
+}
+
+absl::StatusOr<ExecutorEntry> MakeAsync(uint64_t slots,
+                                        const ExecutorSurroundings& around) {
+  return ExecutorEntry{
+      .executor = std::make_unique<AsyncExecutor>(
+          AsyncExecutorOptions{.slots = slots}, ShippedAsyncHandlers,
+          *around.clock, around.notify),
+      .job_types = TypesOn(ExecutorKind::kAsync)};
+}
+
+absl::StatusOr<ExecutorEntry> MakeThreadPool(
+    uint64_t slots, const ExecutorSurroundings& around) {
+  return ExecutorEntry{
+      .executor = std::make_unique<ThreadPoolExecutor>(
+          ThreadPoolOptions{.slots = slots}, ShippedBlockingHandlers(),
+          *around.clock, around.notify),
+      .job_types = TypesOn(ExecutorKind::kThreadPool)};
+}
+
+absl::StatusOr<std::string> PythonWorker(const std::string& folder) {
+  const std::string named = Environment("REMUDA_PYTHON_WORKER");
+  if (!named.empty()) return named;
+  const std::string path = folder + "/remuda_worker.py";
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << PythonWorkerSource();
+  file.close();
+  if (!file) {
+    return absl::FailedPreconditionError("cannot write the Python worker to " +
+                                         path);
+  }
+  return path;
+}
+
+absl::StatusOr<ExecutorEntry> MakeProcessPool(
+    uint64_t slots, const ExecutorSurroundings& around) {
+  const std::string folder =
+      std::filesystem::absolute(around.data_folder).string();
+  absl::StatusOr<std::string> worker = PythonWorker(folder);
+  if (!worker.ok()) return worker.status();
+  ProcessPoolOptions options;
+  options.slots = slots;
+  options.work_folder = folder + "/work";
+  options.log_folder = folder + "/logs";
+  options.workers = {{.argv = {kSelf, "worker"},
+                      .job_types = {"noop", "sleep"},
+                      .program_parameter = "",
+                      .name = "the native worker"},
+                     {.argv = {"python3", *worker},
+                      .job_types = {"python"},
+                      .program_parameter = "python",
+                      .name = "the Python worker"}};
+  absl::StatusOr<std::unique_ptr<Spawner>> spawner = Spawner::Launch(kSelf);
+  if (!spawner.ok()) return spawner.status();
+  absl::StatusOr<std::unique_ptr<ProcessPoolExecutor>> executor =
+      ProcessPoolExecutor::Create(std::move(options), *std::move(spawner),
+                                  *around.clock, around.notify);
+  if (!executor.ok()) return executor.status();
+  std::vector<std::string> types = (*executor)->job_types();
+  return ExecutorEntry{.executor = *std::move(executor),
+                       .job_types = std::move(types)};
+}
+
+}  // namespace
+
+std::vector<ExecutorFactory> ShippedExecutors(
+    const std::map<ExecutorKind, uint64_t>& slots) {
+  std::vector<ExecutorFactory> factories;
+  for (const auto& [kind, count] : slots) {
+    if (count == 0) continue;
+    factories.push_back([kind = kind, count = count](
+                            const ExecutorSurroundings& around)
+                            -> absl::StatusOr<ExecutorEntry> {
+      switch (kind) {
+        case ExecutorKind::kAsync:
+          return MakeAsync(count, around);
+        case ExecutorKind::kThreadPool:
+          return MakeThreadPool(count, around);
+        case ExecutorKind::kProcessPool:
+          return MakeProcessPool(count, around);
+      }
+      return absl::InternalError("an executor that nobody knows");
+    });
+  }
+  return factories;
+}
+
+}  // namespace remuda

@@ -1,0 +1,133 @@
+#include <signal.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "agent/agent_server.h"
+#include "base/clock.h"
+#include "base/event_loop.h"
+#include "base/log.h"
+#include "base/signals.h"
+#include "cli/command.h"
+#include "cli/executor_set.h"
+#include "cli/print.h"
+#include "cli/settings.h"
+#include "cli/version.h"
+#include "coordinator/server/coordinator_server.h"
+#include "nlohmann/json.hpp"
+#include "wire/wire_context.h"
+
+namespace remuda {
+namespace {
+
+// Where a process listens, in the one line that scripts read.
+void PrintAddresses(const std::string& endpoint, const std::string& http) {
+  nlohmann::ordered_json line = nlohmann::ordered_json::object();
+  if (!endpoint.empty()) line["listening"] = endpoint;
+  if (!http.empty()) line["http"] = http;
+  PrintData(line.dump());
+}
+
+// Waits for a signal or for the server's own end, whichever comes first.
+// `on_signal` is called at each signal and makes `join` return in time.
+absl::Status Serve(SignalSet& signals,
+                   const std::function<void(int times)>& on_signal,
+                   const std::function<absl::Status()>& join) {
+  const SystemClock clock;
+  EventLoop loop(clock);
+  int times = 0;
+  signals.Watch(loop, [&](int) { on_signal(++times); });
+  absl::Status ended;
+  std::thread joiner([&] {
+    ended = join();
+    loop.Stop();
+  });
+  loop.Run();
+  joiner.join();
+  signals.Unwatch();
+  return ended;
+}
+
+ExitCode EndOf(const char* who, const absl::Status& ended) {
+  if (ended.ok()) return ExitCode::kOk;
+  Log(LogLevel::kError, "server_failed", "The server ended with an error.",
+      {{"server", who}, {"err.text", std::string(ended.message())}});
+  return Fail(ended) == ExitCode::kUsage ? ExitCode::kUsage
+                                         : ExitCode::kJobFailed;
+}
+
+std::optional<std::string> Given(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  return text;
+}
+
+}  // namespace
+
+ExitCode CoordinatorCommand(const CoordinatorCommandOptions& options) {
+  SignalSet signals({SIGTERM, SIGINT});
+  ConfigureLog({.component = "coordinator"});
+  absl::StatusOr<Duration> lease = ParseSetting("--lease", options.lease);
+  if (!lease.ok()) return Fail(lease.status());
+  CoordinatorOptions coordinator;
+  coordinator.version = kRemudaVersion;
+  coordinator.listen = options.listen;
+  coordinator.http = Given(options.http);
+  coordinator.data_folder = options.data;
+  coordinator.lease = *lease;
+  coordinator.durability = options.durability == "full"
+                               ? Durability::kFull
+                               : Durability::kRelaxed;
+  WireContext context;
+  absl::StatusOr<std::unique_ptr<CoordinatorServer>> server =
+      CoordinatorServer::Start(std::move(coordinator), context);
+  if (!server.ok()) return Fail(server.status());
+  PrintAddresses((*server)->endpoint(), (*server)->http_address());
+  return EndOf("coordinator", Serve(
+                                  signals, [&](int) { (*server)->Stop(); },
+                                  [&] { return (*server)->Join(); }));
+}
+
+ExitCode AgentCommand(const AgentCommandOptions& options) {
+  SignalSet signals({SIGTERM, SIGINT});
+  ConfigureLog({.component = "agent"});
+  absl::StatusOr<Duration> drain = ParseSetting("--drain", options.drain);
+  if (!drain.ok()) return Fail(drain.status());
+  absl::StatusOr<std::map<std::string, std::string>> labels =
+      ParseLabels(options.labels);
+  if (!labels.ok()) return Fail(labels.status());
+  absl::StatusOr<std::map<ExecutorKind, uint64_t>> slots = ParseSlots(
+      options.slots, std::max(1u, std::thread::hardware_concurrency()));
+  if (!slots.ok()) return Fail(slots.status());
+  AgentOptions agent;
+  agent.version = kRemudaVersion;
+  agent.coordinator = options.coordinator;
+  agent.name = options.name;
+  agent.labels = *std::move(labels);
+  agent.data_folder = options.data;
+  agent.http = Given(options.http);
+  agent.drain = *drain;
+  agent.executors = ShippedExecutors(*slots);
+  WireContext context;
+  absl::StatusOr<std::unique_ptr<AgentServer>> server =
+      AgentServer::Start(std::move(agent), context);
+  if (!server.ok()) return Fail(server.status());
+  PrintAddresses("", (*server)->http_address());
+  // A second signal means that the one who sends it will not wait.
+  const auto on_signal = [&](int times) {
+    if (times == 1) {
+      (*server)->Drain();
+    } else {
+      (*server)->Stop();
+    }
+  };
+  return EndOf("agent", Serve(signals, on_signal,
+                              [&] { return (*server)->Join(); }));
+}
+
+}  // namespace remuda
