@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -62,6 +64,31 @@ ExitCode EndOf(const char* who, const absl::Status& ended) {
                                          : ExitCode::kJobFailed;
 }
 
+// An agent's folder when none was named: what is in it is of no use to another
+// agent, so it goes with this one.
+class AgentFolder {
+ public:
+  explicit AgentFolder(std::string named) : path_(std::move(named)) {
+    if (!path_.empty()) return;
+    std::error_code error;
+    path_ = std::filesystem::temp_directory_path(error).string() +
+            "/remuda-agent-XXXXXX";
+    is_ours_ = mkdtemp(path_.data()) != nullptr;
+  }
+  AgentFolder(const AgentFolder&) = delete;
+  AgentFolder& operator=(const AgentFolder&) = delete;
+  ~AgentFolder() {
+    std::error_code error;
+    if (is_ours_) std::filesystem::remove_all(path_, error);
+  }
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  bool is_ours_ = false;
+};
+
 std::optional<std::string> Given(const std::string& text) {
   if (text.empty()) return std::nullopt;
   return text;
@@ -109,7 +136,8 @@ ExitCode AgentCommand(const AgentCommandOptions& options) {
   agent.coordinator = options.coordinator;
   agent.name = options.name;
   agent.labels = *std::move(labels);
-  agent.data_folder = options.data;
+  const AgentFolder folder(options.data);
+  agent.data_folder = folder.path();
   agent.http = Given(options.http);
   agent.drain = *drain;
   agent.executors = ShippedExecutors(*slots);
