@@ -113,9 +113,9 @@ absl::StatusOr<std::unique_ptr<Embedded>> BecomeHost(
   CoordinatorOptions coordinator;
   coordinator.version = kRemudaVersion;
   coordinator.listen = endpoint;
-  coordinator.data_folder = folder + "/coordinator";
+  coordinator.data = folder + "/coordinator";
   absl::StatusOr<std::unique_ptr<CoordinatorServer>> serving =
-      CoordinatorServer::Start(std::move(coordinator), context);
+      CoordinatorServer::Start(coordinator, context);
   if (!serving.ok()) return serving.status();
   std::unique_ptr<AgentServer> agent_server;
   if (needs == Embedded::Needs::kAgent) {

@@ -36,11 +36,10 @@ std::vector<std::string> TypesOn(ExecutorKind kind) {
 
 absl::StatusOr<ExecutorEntry> MakeAsync(uint64_t slots,
                                         const ExecutorSurroundings& around) {
-  return ExecutorEntry{
-      .executor = std::make_unique<AsyncExecutor>(
-          AsyncExecutorOptions{.slots = slots}, ShippedAsyncHandlers,
-          *around.clock, around.notify),
-      .job_types = TypesOn(ExecutorKind::kAsync)};
+  return ExecutorEntry{.executor = std::make_unique<AsyncExecutor>(
+                           AsyncExecutorOptions{.slots = slots},
+                           ShippedAsyncHandlers, *around.clock, around.notify),
+                       .job_types = TypesOn(ExecutorKind::kAsync)};
 }
 
 absl::StatusOr<ExecutorEntry> MakeThreadPool(
@@ -102,19 +101,19 @@ std::vector<ExecutorFactory> ShippedExecutors(
   std::vector<ExecutorFactory> factories;
   for (const auto& [kind, count] : slots) {
     if (count == 0) continue;
-    factories.push_back([kind = kind, count = count](
-                            const ExecutorSurroundings& around)
-                            -> absl::StatusOr<ExecutorEntry> {
-      switch (kind) {
-        case ExecutorKind::kAsync:
-          return MakeAsync(count, around);
-        case ExecutorKind::kThreadPool:
-          return MakeThreadPool(count, around);
-        case ExecutorKind::kProcessPool:
-          return MakeProcessPool(count, around);
-      }
-      return absl::InternalError("an executor that nobody knows");
-    });
+    factories.push_back(
+        [kind = kind, count = count](const ExecutorSurroundings& around)
+            -> absl::StatusOr<ExecutorEntry> {
+          switch (kind) {
+            case ExecutorKind::kAsync:
+              return MakeAsync(count, around);
+            case ExecutorKind::kThreadPool:
+              return MakeThreadPool(count, around);
+            case ExecutorKind::kProcessPool:
+              return MakeProcessPool(count, around);
+          }
+          return absl::InternalError("an executor that nobody knows");
+        });
   }
   return factories;
 }

@@ -104,15 +104,18 @@ ExitCode CoordinatorCommand(const CoordinatorCommandOptions& options) {
   CoordinatorOptions coordinator;
   coordinator.version = kRemudaVersion;
   coordinator.listen = options.listen;
-  coordinator.http = Given(options.http);
-  coordinator.data_folder = options.data;
+  coordinator.http = options.http;
+  coordinator.data = options.data;
+  // Silence is noticed well before it is punished, however short the lease.
   coordinator.lease = *lease;
-  coordinator.durability = options.durability == "full"
-                               ? Durability::kFull
-                               : Durability::kRelaxed;
+  coordinator.heartbeat_interval =
+      std::min(coordinator.heartbeat_interval, *lease / 6);
+  coordinator.suspect_after = std::min(coordinator.suspect_after, *lease / 2);
+  coordinator.durability =
+      options.durability == "full" ? Durability::kFull : Durability::kRelaxed;
   WireContext context;
   absl::StatusOr<std::unique_ptr<CoordinatorServer>> server =
-      CoordinatorServer::Start(std::move(coordinator), context);
+      CoordinatorServer::Start(coordinator, context);
   if (!server.ok()) return Fail(server.status());
   PrintAddresses((*server)->endpoint(), (*server)->http_address());
   return EndOf("coordinator", Serve(
@@ -154,8 +157,8 @@ ExitCode AgentCommand(const AgentCommandOptions& options) {
       (*server)->Stop();
     }
   };
-  return EndOf("agent", Serve(signals, on_signal,
-                              [&] { return (*server)->Join(); }));
+  return EndOf("agent",
+               Serve(signals, on_signal, [&] { return (*server)->Join(); }));
 }
 
 }  // namespace remuda
