@@ -11,7 +11,7 @@ def remuda_acceptance_test(name, size, data = []):
             "cluster.py",
             name + ".py",
             "//cli:remuda",
-            "//workers/python:worker",
+            
         ],
         tags = [
             "exclusive",

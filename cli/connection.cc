@@ -1,5 +1,6 @@
 #include "cli/connection.h"
 
+#include "base/log.h"
 #include "cli/interrupt.h"
 #include "jobs/job_json.h"
 
@@ -10,6 +11,8 @@ Connection::Connection() = default;
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(
     const CommonOptions& options, Embedded::Needs needs) {
   Interrupt::Install();
+  // What a client has to say it says in words.
+  ConfigureLog({.component = "client", .level = LogLevel::kWarning});
   std::unique_ptr<Connection> connection(new Connection());
   connection->endpoint_ = options.coordinator;
   if (options.coordinator.empty()) {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include "executors/handlers/blocking_handlers.h"
 #include "executors/process_pool/process_pool_executor.h"
 #include "executors/process_pool/spawner.h"
+#include "executors/process_pool/worker_commands.h"
 #include "executors/thread_pool/thread_pool_executor.h"
 #include "jobs/job_type.h"
 #include "workers/python/worker_source.h"
@@ -51,9 +53,10 @@ absl::StatusOr<ExecutorEntry> MakeThreadPool(
       .job_types = TypesOn(ExecutorKind::kThreadPool)};
 }
 
-absl::StatusOr<std::string> PythonWorker(const std::string& folder) {
-  const std::string named = Environment("REMUDA_PYTHON_WORKER");
-  if (!named.empty()) return named;
+absl::StatusOr<std::string> PythonScript(const std::string& folder) {
+  const std::optional<std::string> named =
+      EnvironmentVariable("REMUDA_PYTHON_WORKER");
+  if (named) return *named;
   const std::string path = folder + "/remuda_worker.py";
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file << PythonWorkerSource();
@@ -69,20 +72,13 @@ absl::StatusOr<ExecutorEntry> MakeProcessPool(
     uint64_t slots, const ExecutorSurroundings& around) {
   const std::string folder =
       std::filesystem::absolute(around.data_folder).string();
-  absl::StatusOr<std::string> worker = PythonWorker(folder);
-  if (!worker.ok()) return worker.status();
+  absl::StatusOr<std::string> script = PythonScript(folder);
+  if (!script.ok()) return script.status();
   ProcessPoolOptions options;
   options.slots = slots;
   options.work_folder = folder + "/work";
   options.log_folder = folder + "/logs";
-  options.workers = {{.argv = {kSelf, "worker"},
-                      .job_types = {"noop", "sleep"},
-                      .program_parameter = "",
-                      .name = "the native worker"},
-                     {.argv = {"python3", *worker},
-                      .job_types = {"python"},
-                      .program_parameter = "python",
-                      .name = "the Python worker"}};
+  options.workers = {NativeWorker(kSelf), PythonWorker(*script)};
   absl::StatusOr<std::unique_ptr<Spawner>> spawner = Spawner::Launch(kSelf);
   if (!spawner.ok()) return spawner.status();
   absl::StatusOr<std::unique_ptr<ProcessPoolExecutor>> executor =

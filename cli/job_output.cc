@@ -130,7 +130,7 @@ std::string JobsTable(const std::vector<JobSummary>& jobs, WallTime now) {
     rows.push_back({std::to_string(job.id.value), std::string(Name(job.state)),
                     CountText(DoneTasks(job)), CountText(job.total),
                     CountText(BadTasks(job)),
-                    DurationText(RunningTime(job, now)), SafeText(job.type, 24),
+                    ElapsedText(RunningTime(job, now)), SafeText(job.type, 24),
                     SafeText(job.name, 63)});
   }
   return Table(rows);
@@ -180,7 +180,7 @@ std::string TaskLine(const TaskRow& task) {
   std::string text =
       std::to_string(task.index) + "  " + std::string(Name(task.state));
   if (task.attempts > 1) text += "  " + CountText(task.attempts) + " tries";
-  if (HasRun(task)) text += "  " + DurationText(task.wall);
+  if (HasRun(task)) text += "  " + ElapsedText(task.wall);
   if (task.item != "null" && !task.item.empty()) {
     text += "  " + SafeText(task.item, 100);
   }
@@ -199,7 +199,7 @@ std::string JobVerdict(const JobSummary& job, WallTime now) {
       SafeText(job.name, 63) + " (job " + std::to_string(job.id.value) + ") " +
       std::string(Name(job.state)) + ": " + CountText(succeeded) + " of " +
       CountText(job.total) + " tasks succeeded in " +
-      DurationText(RunningTime(job, now));
+      ElapsedText(RunningTime(job, now));
   if (!job.reason.empty()) text += " (" + SafeText(job.reason, 300) + ")";
   return text;
 }

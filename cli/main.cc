@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "CLI/CLI.hpp"
@@ -14,11 +15,11 @@ namespace remuda {
 namespace {
 
 std::string DefaultStateFolder() {
-  const std::string state = Environment("XDG_STATE_HOME");
-  if (!state.empty()) return state + "/remuda";
-  const std::string home = Environment("HOME");
-  return (home.empty() ? std::string("/tmp") : home + "/.local/state") +
-         "/remuda";
+  const std::optional<std::string> state =
+      EnvironmentVariable("XDG_STATE_HOME");
+  if (state && !state->empty()) return *state + "/remuda";
+  const std::optional<std::string> home = EnvironmentVariable("HOME");
+  return home.value_or("/tmp") + "/.local/state/remuda";
 }
 
 // The command line, and what was chosen on it.

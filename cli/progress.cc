@@ -71,7 +71,7 @@ std::string ProgressMeter::TimeLeft() const {
   const std::chrono::duration<double> left(
       static_cast<double>(summary_.total - done_) / per_second);
   if (left > std::chrono::hours(1000)) return "";
-  return DurationText(std::chrono::duration_cast<Duration>(left)) + " left";
+  return ElapsedText(std::chrono::duration_cast<Duration>(left)) + " left";
 }
 
 std::string ProgressMeter::Bar(size_t width) const {

@@ -1,12 +1,12 @@
 #include "cli/settings.h"
 
-#include <array>
 #include <charconv>
 #include <cstddef>
 #include <optional>
 #include <string_view>
-#include <utility>
 #include <vector>
+
+#include "jobs/duration_text.h"
 
 namespace remuda {
 namespace {
@@ -95,23 +95,8 @@ absl::StatusOr<std::map<ExecutorKind, uint64_t>> ParseSlots(
 
 absl::StatusOr<Duration> ParseSetting(const std::string& option,
                                       const std::string& text) {
-  using std::chrono::duration_cast;
-  constexpr std::array<std::pair<std::string_view, Duration>, 5> kUnits = {{
-      {"ms", std::chrono::milliseconds(1)},
-      {"s", std::chrono::seconds(1)},
-      {"m", std::chrono::minutes(1)},
-      {"h", std::chrono::hours(1)},
-      {"d", std::chrono::hours(24)},
-  }};
-  const std::string_view view = text;
-  for (const auto& [unit, duration] : kUnits) {
-    if (!view.ends_with(unit)) continue;
-    const std::optional<uint64_t> count =
-        Number(view.substr(0, view.size() - unit.size()));
-    if (count && *count > 0 && *count < 1'000'000) {
-      return duration * static_cast<int64_t>(*count);
-    }
-  }
+  const std::optional<Duration> duration = ParseDuration(text);
+  if (duration && *duration > Duration::zero()) return *duration;
   return Wrong(option, text, "write a time as in 500ms, 30s, 10m or 2h");
 }
 

@@ -23,7 +23,7 @@ absl::StatusOr<std::map<std::string, std::string>> ParseLabels(
 absl::StatusOr<std::map<ExecutorKind, uint64_t>> ParseSlots(
     const std::string& text, uint64_t cores);
 
-// "1500ms", "30s", "10m", "2h", "1d".
+// A time longer than zero as specs write it: "1500ms", "30s", "1h30m".
 absl::StatusOr<Duration> ParseSetting(const std::string& option,
                                       const std::string& text);
 

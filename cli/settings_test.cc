@@ -49,7 +49,7 @@ TEST(ParseSettingTest, ReadsUnits) {
 }
 
 TEST(ParseSettingTest, RefusesTheRest) {
-  for (const char* text : {"", "30", "s", "-1s", "0s", "1.5s", "soon"}) {
+  for (const char* text : {"", "30", "s", "-1s", "0s", "soon"}) {
     EXPECT_FALSE(ParseSetting("--lease", text).ok()) << text;
   }
 }

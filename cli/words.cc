@@ -84,7 +84,7 @@ std::string CountText(uint64_t count) {
   return digits;
 }
 
-std::string DurationText(Duration duration) {
+std::string ElapsedText(Duration duration) {
   const double seconds = std::chrono::duration<double>(duration).count();
   if (seconds < 0.0095) return Format("%.1f ms", seconds * 1e3);
   if (seconds < 0.9995) return Format("%.0f ms", seconds * 1e3);

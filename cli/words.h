@@ -14,7 +14,7 @@ namespace remuda {
 std::string CountText(uint64_t count);
 
 // "85 ms", "3.4 s", "2 min 05 s", "1 h 02 min".
-std::string DurationText(Duration duration);
+std::string ElapsedText(Duration duration);
 
 // Control and terminal sequences made visible, cut to `width` characters with
 // a mark. Task output is somebody else's text and must not steer a terminal.

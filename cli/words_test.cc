@@ -18,12 +18,12 @@ TEST(CountTextTest, GroupsByThousands) {
 }
 
 TEST(DurationTextTest, PicksTheUnitThatReadsBest) {
-  EXPECT_EQ(DurationText(std::chrono::microseconds(300)), "0.3 ms");
-  EXPECT_EQ(DurationText(milliseconds(85)), "85 ms");
-  EXPECT_EQ(DurationText(milliseconds(3400)), "3.4 s");
-  EXPECT_EQ(DurationText(milliseconds(59'990)), "1 min 00 s");
-  EXPECT_EQ(DurationText(seconds(125)), "2 min 05 s");
-  EXPECT_EQ(DurationText(hours(1) + minutes(2)), "1 h 02 min");
+  EXPECT_EQ(ElapsedText(std::chrono::microseconds(300)), "0.3 ms");
+  EXPECT_EQ(ElapsedText(milliseconds(85)), "85 ms");
+  EXPECT_EQ(ElapsedText(milliseconds(3400)), "3.4 s");
+  EXPECT_EQ(ElapsedText(milliseconds(59'990)), "1 min 00 s");
+  EXPECT_EQ(ElapsedText(seconds(125)), "2 min 05 s");
+  EXPECT_EQ(ElapsedText(hours(1) + minutes(2)), "1 h 02 min");
 }
 
 TEST(SafeTextTest, ShowsWhatWouldSteerATerminal) {
