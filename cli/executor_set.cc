@@ -71,12 +71,12 @@ absl::StatusOr<std::string> PythonScript(const std::string& folder) {
 absl::StatusOr<ExecutorEntry> MakeProcessPool(
     uint64_t slots, const ExecutorSurroundings& around) {
   const std::string folder =
-      std::filesystem::absolute(around.data_folder).string();
+      std::filesystem::absolute(around.work_folder).string();
   absl::StatusOr<std::string> script = PythonScript(folder);
   if (!script.ok()) return script.status();
   ProcessPoolOptions options;
   options.slots = slots;
-  options.work_folder = folder + "/work";
+  options.work_folder = folder + "/attempts";
   options.log_folder = folder + "/logs";
   options.workers = {NativeWorker(kSelf), PythonWorker(*script)};
   absl::StatusOr<std::unique_ptr<Spawner>> spawner = Spawner::Launch(kSelf);
