@@ -143,6 +143,7 @@ TEST_F(ClientTest, TriesAgainWhileTheCoordinatorIsBusy) {
     return {Info{}};
   });
   EXPECT_TRUE(Connect()->Call(GetInfo{}).ok());
+  coordinator_.reset();
   EXPECT_EQ(asked, 3);
 }
 
@@ -210,6 +211,7 @@ TEST_F(ClientTest, TheStopFlagInterrupts) {
             absl::StatusCode::kCancelled);
   EXPECT_EQ(client->Watch({JobId{1}}, [](const auto&) { return true; }).code(),
             absl::StatusCode::kCancelled);
+  coordinator_.reset();  // before the flag that it sets
 }
 
 // What a coordinator keeps of uploads, and what it does with them.
