@@ -27,11 +27,11 @@ struct Session {
   std::vector<std::string> job_types;  // sorted
   bool draining = false;
   uint64_t heartbeat = 0;  // sequence of the newest one
-  // The last Grant sent, and the last one that had been sent when the
-  // heartbeat before came: that one must be known by now.
+  // The last Grant sent; and one that had been sent when some heartbeat came,
+  // so that the agent must know it a while after that.
   uint64_t grant_sent = 0;
   uint64_t grant_due = 0;
-  int grants_missed = 0;  // heartbeats in a row that did not know it
+  MonotonicTime grant_due_from{};
   // Results: the next sequence to take. Unset until the first one if the
   // agent did not say.
   std::optional<uint64_t> results_next;

@@ -126,10 +126,12 @@ TEST_F(LeaseTest, ALostGrantIsNoticedAndRepaired) {
   agent_.Forget();
   agent_.set_last_grant(0);
   agent_.ClearHeard();
-  agent_.Beat(10);  // may be under way
-  EXPECT_EQ(agent_.HeardCount<Refusal>(), 0);
+  // It may be under way: beats that follow each other closely prove nothing.
+  for (int i = 0; i < 5; ++i) agent_.Beat(10);
+  driver_.Advance(std::chrono::seconds(3));
   agent_.Beat(10);
   EXPECT_EQ(agent_.HeardCount<Refusal>(), 0);
+  driver_.Advance(std::chrono::seconds(3));
   agent_.Beat(10);
   ASSERT_EQ(agent_.HeardCount<Refusal>(), 1);
   agent_.SayHello();

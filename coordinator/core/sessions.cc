@@ -247,13 +247,17 @@ void Renew(CoreState& state, const Now& now, AgentEntry& agent) {
                       now.monotonic + state.options.suspect_after);
 }
 
-// True if a grant that the agent must have got by now is unknown to it, seen
-// twice in a row because one may just be under way.
-bool MissesGrant(Session& session, uint64_t last_grant) {
-  const bool misses = last_grant < session.grant_due;
-  session.grants_missed = misses ? session.grants_missed + 1 : 0;
-  session.grant_due = session.grant_sent;
-  return session.grants_missed >= 2;
+// True if a grant sent long ago is still unknown to the agent. Heartbeats may
+// follow each other closely, and a commit may take its time, so only time can
+// tell a grant that is lost from one that is under way.
+bool MissesGrant(const CoreState& state, const Now& now, Session& session,
+                 uint64_t last_grant) {
+  if (last_grant >= session.grant_due) {
+    session.grant_due = session.grant_sent;
+    session.grant_due_from = now.monotonic;
+    return false;
+  }
+  return now.monotonic - session.grant_due_from >= state.options.suspect_after;
 }
 
 // Of jobs being cancelled that the agent still runs; repairs a lost push.
@@ -267,15 +271,15 @@ void RepeatStops(CoreState& state, const AgentEntry& agent) {
   state.Send(agent, std::move(stop), When::kAfterCommit);
 }
 
-void OnHeartbeat(CoreState& state, const AgentSender& sender, AgentEntry& agent,
-                 const Heartbeat& heartbeat) {
+void OnHeartbeat(CoreState& state, const Now& now, const AgentSender& sender,
+                 AgentEntry& agent, const Heartbeat& heartbeat) {
   Session& session = *agent.session;
   if (heartbeat.sequence <= session.heartbeat) {
     CountStale(state, AgentMessageKind::kHeartbeat, StaleReason::kOldSequence);
     return;
   }
   session.heartbeat = heartbeat.sequence;
-  if (MissesGrant(session, heartbeat.last_grant)) {
+  if (MissesGrant(state, now, session, heartbeat.last_grant)) {
     ++state.counters.sessions_reset;
     state.agents.CloseSession(agent);
     state.UpdateFree(agent);
@@ -320,7 +324,7 @@ void DecideAgentMessage(CoreState& state, const Now& now,
     case AgentMessageKind::kHello:
       return;
     case AgentMessageKind::kHeartbeat:
-      OnHeartbeat(state, sender, *agent, std::get<Heartbeat>(message));
+      OnHeartbeat(state, now, sender, *agent, std::get<Heartbeat>(message));
       return;
     case AgentMessageKind::kResults:
       DecideResults(state, now, *agent, std::move(std::get<Results>(message)));
