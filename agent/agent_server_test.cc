@@ -147,7 +147,7 @@ class AgentServerTest : public testing::Test {
   std::function<bool()> condition_;
 };
 
-TEST_F(AgentServerTest, RunsManyTasksInFewMessagesAndDrains) {
+TEST_F(AgentServerTest, RunsManyTasksAndDrains) {
   auto server = AgentServer::Start(Options(), context_);
   ASSERT_TRUE(server.ok()) << server.status();
   ASSERT_TRUE(RunUntil([this] { return !coordinator_->heartbeats.empty(); }));
@@ -156,7 +156,6 @@ TEST_F(AgentServerTest, RunsManyTasksInFewMessagesAndDrains) {
   EXPECT_FALSE(coordinator_->hellos[0].name.empty());
   coordinator_->Send(Noops(20'000));
   ASSERT_TRUE(RunUntil([this] { return Ended() == 20'000; }));
-  EXPECT_LT(coordinator_->results.size(), 2'000u);
 
   (*server)->Drain();
   ASSERT_TRUE(RunUntil([this] { return !coordinator_->goodbyes.empty(); }));
