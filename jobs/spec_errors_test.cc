@@ -115,6 +115,11 @@ std::vector<BadSpec> BadYaml() {
        "1:7892", "a map may have 1000 keys"},
       {"ManyDocuments", Repeat("---\na: 1\n", 65), "129:1", "64 documents"},
       {"ListAsKey", Noop("  ? [a]\n  : 1\n"), "6:5", "a key has to be text"},
+  };
+}
+
+std::vector<BadSpec> BadBraces() {
+  return {
       {"UnquotedTemplate",
        Head("  type: http.crawl\n  with:\n    url: {{item}}\n"), "7:10",
        "{{item}} has to be quoted"},
@@ -154,6 +159,11 @@ std::vector<BadSpec> BadShape() {
        "apiVersion: remuda/v1\nkind: Job\nmetadata: {name: Crawl Titles}\n"
        "spec: {type: noop}\n",
        "3:18", "a name has 1 to 63 of a-z"},
+  };
+}
+
+std::vector<BadSpec> BadValues() {
+  return {
       {"TextForNumber", Noop("  concurrency: many\n"), "6:16",
        "expected a number without a fraction, found the text 'many'"},
       {"QuotedNumber", Noop("  concurrency: \"5\"\n"), "6:16",
@@ -331,6 +341,10 @@ std::string NameOf(const testing::TestParamInfo<BadSpec>& info) {
 INSTANTIATE_TEST_SUITE_P(Bytes, BadSpecTest, testing::ValuesIn(BadBytes()),
                          NameOf);
 INSTANTIATE_TEST_SUITE_P(Yaml, BadSpecTest, testing::ValuesIn(BadYaml()),
+                         NameOf);
+INSTANTIATE_TEST_SUITE_P(Braces, BadSpecTest, testing::ValuesIn(BadBraces()),
+                         NameOf);
+INSTANTIATE_TEST_SUITE_P(Values, BadSpecTest, testing::ValuesIn(BadValues()),
                          NameOf);
 INSTANTIATE_TEST_SUITE_P(Shape, BadSpecTest, testing::ValuesIn(BadShape()),
                          NameOf);
