@@ -255,6 +255,11 @@ std::vector<BadSpec> BadMeaning() {
               return axes;
             }()),
        "8:7", "more than 1000000000 tasks"},
+  };
+}
+
+std::vector<BadSpec> BadPolicies() {
+  return {
       {"RetryOnce", Noop("  retry: {attempts: 1, on: [error]}\n"), "6:10",
        "has no effect with one attempt"},
       {"RetryNever", Noop("  retry: {attempts: 0}\n"), "6:21",
@@ -342,6 +347,8 @@ INSTANTIATE_TEST_SUITE_P(Bytes, BadSpecTest, testing::ValuesIn(BadBytes()),
                          NameOf);
 INSTANTIATE_TEST_SUITE_P(Yaml, BadSpecTest, testing::ValuesIn(BadYaml()),
                          NameOf);
+INSTANTIATE_TEST_SUITE_P(Policies, BadSpecTest,
+                         testing::ValuesIn(BadPolicies()), NameOf);
 INSTANTIATE_TEST_SUITE_P(Braces, BadSpecTest, testing::ValuesIn(BadBraces()),
                          NameOf);
 INSTANTIATE_TEST_SUITE_P(Values, BadSpecTest, testing::ValuesIn(BadValues()),
