@@ -56,7 +56,8 @@ def ignore(file):
             time.sleep(3000)
         except BaseException:
             pass
-def nap(seconds): time.sleep(seconds)
+def nap(seconds):
+    if seconds: time.sleep(seconds)
 def pid(): return os.getpid()
 )";
 

@@ -20,23 +20,26 @@ class ServiceTime {
 
   void Add(Duration taken) {
     taken = std::max(taken, Duration(1));
-    mean_ = known_ ? mean_ + (taken - mean_) / 16 : taken;
-    known_ = true;
+    // The mean of the first ones, of which the very first is often slow.
+    weight_ = std::min(weight_ + 1, kWeightMax);
+    mean_ += (taken - mean_) / weight_;
   }
 
-  bool known() const { return known_; }
+  bool known() const { return weight_ > 0; }
   Duration mean() const { return mean_; }
 
   // How many tasks may wait behind one that runs; none before the first ended.
   size_t Waiting() const {
-    if (!known_ || mean_ > kWaitMax) return 0;
+    if (!known() || mean_ > kWaitMax) return 0;
     const auto count = kWaitMax / std::max(mean_, Duration(1));
     return std::min(kWaitingMax, static_cast<size_t>(count));
   }
 
  private:
+  static constexpr int kWeightMax = 16;
+
   Duration mean_ = Duration::zero();
-  bool known_ = false;
+  int weight_ = 0;
 };
 
 }  // namespace remuda

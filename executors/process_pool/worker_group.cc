@@ -15,8 +15,15 @@ constexpr Duration kPauseMax = std::chrono::seconds(30);
 // How often a task may be given back by a dying worker before it is given up.
 constexpr uint32_t kReturnsMax = 5;
 
-// A task that runs this long keeps none waiting behind it.
+// A task that runs this long keeps none waiting behind it; nor does a worker
+// that has begun nothing for so long.
 constexpr Duration kHeldUpMax = std::chrono::milliseconds(10);
+constexpr Duration kSilentMax = std::chrono::seconds(1);
+
+// What was taken back is work for the worker too. On a machine with too much
+// to do short tasks look long, and taking back more often would be all that
+// gets done.
+constexpr Duration kTakeBackPause = std::chrono::milliseconds(500);
 
 // A worker that is woken gets at least so much work, if there is as much.
 constexpr Duration kShareMin = std::chrono::microseconds(500);
@@ -273,6 +280,13 @@ bool WorkerGroup::ShouldRetire(const WorkerProcess& worker, bool weigh) const {
           (weigh && worker.MemoryBytes() > options_.worker_memory_bytes_max));
 }
 
+// Whether tasks behind the first have waited too long for it.
+bool WorkerGroup::IsHeldUp(const WorkerProcess& worker) const {
+  const Duration limit = worker.is_running() ? kHeldUpMax : kSilentMax;
+  return loop_.Now() - worker.front_since() >= limit &&
+         loop_.Now() - worker.taken_back_at() >= kTakeBackPause;
+}
+
 void WorkerGroup::Look() {
   const bool weigh = loop_.Now() >= next_weighing_;
   if (weigh) next_weighing_ = loop_.Now() + kWeighingPause;
@@ -291,7 +305,7 @@ void WorkerGroup::Look() {
     const auto next = std::find_if(
         held.begin(), held.end(),
         [&](const PoolTask* task) { return !worker->IsRunning(*task); });
-    if (held.size() > 1 && next != held.end()) {
+    if (held.size() > 1 && next != held.end() && IsHeldUp(*worker)) {
       Requeue(worker->TakeBack(**next));
       changed_();
     }

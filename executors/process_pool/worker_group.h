@@ -75,6 +75,7 @@ class WorkerGroup : public WorkerProcess::Owner {
                      bool for_good);
   void Requeue(const std::vector<PoolTask*>& tasks);
   void EndWith(PoolTask& task, Ending ending, std::string error);
+  bool IsHeldUp(const WorkerProcess& worker) const;
   bool ShouldRetire(const WorkerProcess& worker, bool weigh) const;
   const ServiceTime& TimeOf(const PoolTask& task) const;
 

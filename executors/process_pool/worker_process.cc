@@ -197,6 +197,7 @@ std::vector<PoolTask*> WorkerProcess::TakeBack(const PoolTask& task) {
   std::vector<PoolTask*> taken;
   if (!CanTake()) return taken;
   revoked_end_ = next_task_;
+  taken_back_at_ = loop_.Now();
   cell_.Revoke(task.worker_task, next_task_);
   const uint64_t begun = cell_.Current();
   while (!held_.empty() && held_.back()->worker_task >= task.worker_task &&

@@ -82,6 +82,9 @@ class WorkerProcess {
   // Whether `task` is the one that runs now.
   bool IsRunning(const PoolTask& task) const;
 
+  // Whether it has begun one since it last waited for messages.
+  bool is_running() const { return cell_.Current() != 0; }
+
   // Whether it has ended tasks whose results it has not sent.
   bool KeepsResults() const;
 
@@ -105,6 +108,7 @@ class WorkerProcess {
 
   // When the task at the front became the front.
   MonotonicTime front_since() const { return front_since_; }
+  MonotonicTime taken_back_at() const { return taken_back_at_; }
 
   // Keeps the files it prints to within their bounds.
   void TrimOutput();
@@ -145,6 +149,7 @@ class WorkerProcess {
   pid_t pid_ = 0;  // as it says of itself; only for looking at it
   MonotonicTime started_;
   MonotonicTime front_since_;
+  MonotonicTime taken_back_at_;
   TimerId limit_timer_;
   WorkerFrameCutter frames_;
   std::string unsent_;

@@ -348,6 +348,7 @@ class Worker:
         # While a task runs the signal handler may do what the main loop does
         # between tasks, as that cannot be in the middle of it.
         self.in_task = False
+        self.nudged = False  # a signal came when no task ran
         self.current = None
         self.stop_sent = False
 
@@ -385,6 +386,7 @@ class Worker:
     def on_signal(self, _number, _frame):
         """The pool has something that will not wait until the task's end."""
         if not self.in_task:
+            self.nudged = True
             return
         self.in_task = False
         self.receive(socket.MSG_DONTWAIT)
@@ -478,6 +480,8 @@ class Worker:
         start = time.monotonic_ns()
         result = self.call(number, job, parameters, item)
         took = time.monotonic_ns() - start
+        if signal.getsignal(signal.SIGTERM) != self.on_signal:
+            signal.signal(signal.SIGTERM, self.on_signal)  # the task took it
         used_now = resource.getrusage(resource.RUSAGE_SELF)
         cpu = used_now.ru_utime + used_now.ru_stime - used.ru_utime - used.ru_stime
         result["id"] = str(number)
@@ -502,6 +506,9 @@ class Worker:
                 raise TaskFailed("function must be text like module:function")
             args, kwargs = arguments_of(parameters, item)
             self.in_task = True
+            if self.nudged:
+                self.nudged = False
+                self.on_signal(signal.SIGTERM, None)
             function = self.functions.get(name, folders_of(parameters), job)
             value = function(*args, **kwargs)
             self.in_task = False
