@@ -17,8 +17,8 @@ import threading
 import time
 import urllib.request
 
-ROOT = pathlib.Path(os.environ.get("REMUDA_ROOT", os.getcwd()))
-REMUDA = os.environ.get("REMUDA_BINARY", str(ROOT / "cli" / "remuda"))
+ROOT = pathlib.Path(__file__).parent.parent
+REMUDA = os.environ.get("REMUDA_BINARY", str(ROOT / "bazel-bin/cli/remuda"))
 PATIENCE = 120  # seconds until a condition counts as never coming
 
 
@@ -109,6 +109,7 @@ class Cluster:
             if served.process.poll() is None:
                 served.process.send_signal(signal.SIGCONT)
                 served.kill()
+            served.process.stdout.close()
         if kind is None:
             shutil.rmtree(self.folder, ignore_errors=True)
         else:

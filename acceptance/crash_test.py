@@ -97,7 +97,7 @@ class WorkerKilled(unittest.TestCase):
 
             def workers():
                 found = subprocess.run(
-                    ["pgrep", "-f", "remuda worker"], capture_output=True,
+                    ["pgrep", "-f", "^[^ ]+ worker"], capture_output=True,
                     text=True).stdout.split()
                 return [p for p in found if under(int(p), agent)]
 

@@ -8,6 +8,7 @@ import html.parser
 import os
 import pathlib
 import random
+import re
 import socket
 import subprocess
 import unittest
@@ -41,7 +42,9 @@ class TitleParser(html.parser.HTMLParser):
 def title_of(path):
     parser = TitleParser()
     parser.feed(path.read_text("utf-8", "replace"))
-    return None if parser.title is None else " ".join(parser.title.split())
+    # HTML's white space; a no-break space is a character like others.
+    return (None if parser.title is None
+            else re.sub("[ \t\n\f\r]+", " ", parser.title).strip(" "))
 
 
 class Nginx:

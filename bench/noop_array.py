@@ -17,7 +17,6 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-os.environ.setdefault("REMUDA_BINARY", str(ROOT / "bazel-bin/cli/remuda"))
 sys.path.insert(0, str(ROOT / "acceptance"))
 
 from cluster import Cluster, job_text, metric  # noqa: E402

@@ -13,11 +13,11 @@
 namespace remuda {
 namespace {
 
-// At most one byte more than ParseSpec accepts, so that it can say so.
+// More than ParseSpec accepts, so that it can say so, but not without end.
 std::string ReadSome(std::istream& in) {
-  const size_t bytes_max = SpecLimits().bytes_max + 1;
-  std::string text(bytes_max, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(bytes_max));
+  constexpr size_t kBytesMax = 4u << 20;
+  std::string text(kBytesMax, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(kBytesMax));
   text.resize(static_cast<size_t>(in.gcount()));
   return text;
 }

@@ -318,7 +318,7 @@ SpecResult ParseSpec(std::string_view text, const std::string& file,
   }
   if (yaml.tree.documents.empty()) {
     result.errors.push_back(
-        {file, 0, 0,
+        {file, 1, 1,
          "the file is empty; a job begins with 'apiVersion: remuda/v1'"});
     return result;
   }

@@ -57,9 +57,9 @@ TEST_P(BadSpecTest, IsRefusedAtItsPosition) {
 
 std::vector<BadSpec> BadBytes() {
   return {
-      {"Empty", "", "", "the file is empty"},
-      {"OnlyComments", "# nothing\n\n", "", "the file is empty"},
-      {"TooLarge", Noop("  # " + std::string(2u << 20, 'x')), "",
+      {"Empty", "", "1:1", "the file is empty"},
+      {"OnlyComments", "# nothing\n\n", "1:1", "the file is empty"},
+      {"TooLarge", Noop("  # " + std::string(2u << 20, 'x')), "6:1048506",
        "and a spec may have 1048576"},
       {"ManyBrackets", Noop("  with: " + std::string(300'000, '[')), "",
        "the file has 300002 brackets, braces and commas"},

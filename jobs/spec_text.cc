@@ -42,12 +42,12 @@ SpecText::SpecText(std::string_view text, std::string file)
 
 std::optional<SpecError> SpecText::CheckBytes(const SpecLimits& limits) const {
   if (text_.size() > limits.bytes_max) {
-    return SpecError{file_, 0, 0,
-                     "the file has " + std::to_string(text_.size()) +
-                         " bytes, and a spec may have " +
-                         std::to_string(limits.bytes_max) +
-                         "; put long lists in a file of their own and name "
-                         "it under 'tasks', as in 'lines: urls.txt'"};
+    return ErrorAtOffset(
+        limits.bytes_max,
+        "the file has " + std::to_string(text_.size()) +
+            " bytes, and a spec may have " + std::to_string(limits.bytes_max) +
+            "; put long lists in a file of their own and name it under "
+            "'tasks', as in 'lines: urls.txt'");
   }
   const auto signs =
       static_cast<size_t>(std::count_if(text_.begin(), text_.end(), [](char c) {
