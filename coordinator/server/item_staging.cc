@@ -33,10 +33,6 @@ absl::StatusOr<uint64_t> ItemStaging::Add(const UploadItems& piece,
   if (piece.offset > size || piece.offset + piece.bytes.size() <= size) {
     return size;
   }
-  if (submission.submitted) {
-    return absl::FailedPreconditionError(
-        "this key has been submitted; use another for another submission");
-  }
   const std::string_view fresh =
       std::string_view(piece.bytes).substr(size - piece.offset);
   if (submission.bytes + fresh.size() > kSubmissionBytesMax) {
@@ -48,7 +44,10 @@ absl::StatusOr<uint64_t> ItemStaging::Add(const UploadItems& piece,
     return absl::UnavailableError(
         "other submissions are being uploaded; try again");
   }
+  // A submission that is being checked keeps what it was given.
+  if (list.use_count() > 1) list = std::make_shared<std::string>(*list);
   list->append(fresh);
+  submission.submitted = false;
   submission.bytes += fresh.size();
   bytes_ += fresh.size();
   return list->size();

@@ -14,7 +14,7 @@
 namespace remuda {
 
 // The lists of items of one submission, by document. Shared with the thread
-// that checks them; they no longer change.
+// that checks them; they do not change.
 using StagedLists = std::map<uint32_t, std::shared_ptr<const std::string>>;
 
 // Keeps the items that clients upload before they submit, within bounds. What
@@ -34,12 +34,11 @@ class ItemStaging {
   //
   // Errors: ResourceExhausted over kSubmissionBytesMax (use files instead);
   //         Unavailable if all uploads together hold too much at present;
-  //         InvalidArgument for a key or document that cannot be;
-  //         FailedPrecondition if that key has been submitted.
+  //         InvalidArgument for a key or document that cannot be.
   absl::StatusOr<uint64_t> Add(const UploadItems& piece, MonotonicTime now);
 
-  // What was uploaded under the key. It stays, because the submission may be
-  // sent again, but takes no more and goes first when room is needed.
+  // What was uploaded under the key so far. It stays, because the submission
+  // may be sent again, but goes first when room is needed.
   StagedLists Submit(const std::string& key, MonotonicTime now);
 
   // Drops what nobody has touched for kIdleMax.
