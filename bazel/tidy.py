@@ -352,11 +352,16 @@ def check_readmes(sources):
 
 def check_tests(sources):
     """Rule 4: a missing test is visible. From the tests and the programs that
-    they start (x_helper.cc), the includes, and the sources of the headers they
-    name, must lead to every source."""
+    they start (x_helper.cc, and main.cc with the sources beside it that have no
+    header, which acceptance/ starts), the includes, and the sources of the
+    headers they name, must lead to every source."""
     by_path = {source.path: source for source in sources}
+    programs = {os.path.dirname(path) for path in by_path
+                if os.path.basename(path) == "main.cc"}
     waiting = [s for s in sources
-               if re.search(r"_(test|helper)\.cc$", s.path)]
+               if re.search(r"_(test|helper)\.cc$", s.path) or
+               (s.extension == ".cc" and os.path.dirname(s.path) in programs
+                and re.sub(r"\.cc$", ".h", s.path) not in by_path)]
     reached = {source.path for source in waiting}
     while waiting:
         source = waiting.pop()

@@ -1,3 +1,5 @@
+#include <sys/resource.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -20,6 +22,15 @@ std::string DefaultStateFolder() {
   if (state && !state->empty()) return *state + "/remuda";
   const std::optional<std::string> home = EnvironmentVariable("HOME");
   return home.value_or("/tmp") + "/.local/state/remuda";
+}
+
+// A connection or pipe each for thousands of tasks needs more descriptors than
+// the usual soft limit of 1,024 allows.
+void RaiseDescriptorLimit() {
+  rlimit files = {};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);  // where it fails, the old limit holds
 }
 
 // The command line, and what was chosen on it.
@@ -239,5 +250,6 @@ int main(int argc, char** argv) {
   if (argc == 3 && std::strcmp(argv[1], "worker") == 0) {
     return remuda::WorkerMain(std::atoi(argv[2]));
   }
+  remuda::RaiseDescriptorLimit();
   return remuda::CommandLine().Main(argc, argv);
 }
