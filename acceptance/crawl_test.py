@@ -65,7 +65,7 @@ http {{
   server {{ listen 127.0.0.1:{self.port} backlog=4096; root {root}; }}
 }}
 """)
-        self.process = subprocess.Popen(["nginx", "-c", str(config)],
+        self.process = subprocess.Popen(["/usr/sbin/nginx", "-c", str(config)],
                                         stderr=subprocess.DEVNULL)
 
         def answers():

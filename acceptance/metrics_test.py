@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import unittest
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -15,6 +16,14 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def answers(address):
+    try:
+        with urllib.request.urlopen(f"http://{address}") as reply:
+            return reply.status == 200
+    except urllib.error.HTTPError:
+        return False
 
 
 class Metrics(unittest.TestCase):
@@ -33,9 +42,8 @@ class Metrics(unittest.TestCase):
                 self.assertEqual((lint.returncode, lint.stdout, lint.stderr),
                                  (0, "", ""))
                 for door in ("livez", "readyz"):
-                    with urllib.request.urlopen(
-                            f"http://{served.http}/{door}") as reply:
-                        self.assertEqual(reply.status, 200)
+                    wait_until(lambda: answers(f"{served.http}/{door}"),
+                               f"{door} to say yes")
             self.scrape(cluster, coordinator, agent)
 
     def scrape(self, cluster, coordinator, agent):
