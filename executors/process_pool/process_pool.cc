@@ -28,7 +28,7 @@ ProcessPool::ProcessPool(EventLoop& loop, const ProcessPoolOptions& options,
       commands_(loop, host_, oom_, options_,
                 [this](PoolTask& task, Outcome outcome) {
                   --commands_running_;
-                  service_time_.Add(outcome.wall);
+                  service_time_.Add(outcome.ending, outcome.wall);
                   End(task, std::move(outcome));
                 }) {
   loop_.AddTurnEnd([this] { TurnEnd(); });
@@ -99,7 +99,7 @@ absl::StatusOr<size_t> ProcessPool::GroupFor(const Attempt& attempt) {
   groups_.push_back(std::make_unique<WorkerGroup>(
       loop_, host_, oom_, options_, std::move(wanted),
       [this](PoolTask& task, Outcome outcome) {
-        service_time_.Add(outcome.wall);
+        service_time_.Add(outcome.ending, outcome.wall);
         End(task, std::move(outcome));
       },
       [this] { work_changed_ = true; }));

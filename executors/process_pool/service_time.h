@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "base/clock.h"
+#include "jobs/outcome.h"
 
 namespace remuda {
 
@@ -18,7 +19,9 @@ class ServiceTime {
   static constexpr Duration kWaitMax = std::chrono::milliseconds(5);
   static constexpr size_t kWaitingMax = 1024;
 
-  void Add(Duration taken) {
+  void Add(Ending ending, Duration taken) {
+    // One that was stopped says nothing of how long the next will take.
+    if (ending == Ending::kCancelled || ending == Ending::kEvicted) return;
     taken = std::max(taken, Duration(1));
     // The mean of the first ones, of which the very first is often slow.
     weight_ = std::min(weight_ + 1, kWeightMax);

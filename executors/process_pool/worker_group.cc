@@ -184,7 +184,7 @@ void WorkerGroup::OnWorkerReady(WorkerProcess&) {
 
 void WorkerGroup::OnTaskEnded(PoolTask& task, Outcome outcome) {
   if (times_.size() >= kJobsMax) times_.clear();
-  times_[task.attempt.id.job].Add(outcome.wall);
+  times_[task.attempt.id.job].Add(outcome.ending, outcome.wall);
   ended_(task, std::move(outcome));
 }
 
