@@ -51,6 +51,9 @@ std::string ErrorOf(const RunningAttempt& running, Ending ending,
   } else if (ending == Ending::kEvicted &&
              running.reason == StopReason::kEvicted) {
     why = "stopped because its agent was drained";
+  } else if (ending == Ending::kEvicted &&
+             running.reason == StopReason::kLeaseOver) {
+    why = "stopped because its agent lost touch with the coordinator";
   }
   if (why.empty()) return error;
   return error.empty() ? why : why + " (" + error + ")";
@@ -293,20 +296,21 @@ void AgentCore::Fence(MonotonicTime now, const FencedRange& tasks) {
   }
 }
 
+// The coordinator may have given these tasks to others, or may not have missed
+// this agent at all: so each is reported, and it decides.
 void AgentCore::SelfFence(MonotonicTime now) {
   registration_.EndLease();
   uint64_t waiting = 0;
-  for (std::optional<Lane>& lane : lanes_) {
-    if (!lane.has_value()) continue;
-    for (const FencedRange& gone : lane->waiting.RemoveAll()) {
+  for (size_t place = 0; place < lanes_.size(); ++place) {
+    if (!lanes_[place].has_value()) continue;
+    for (const FencedRange& gone : lanes_[place]->waiting.RemoveAll()) {
       waiting += gone.tasks.count;
-      held_.Remove(gone);
+      HandBack(static_cast<ExecutorKind>(place), gone, Ending::kEvicted);
     }
   }
   uint64_t stopped = 0;
   for (const AttemptId& id : running_.All()) {
-    held_.Remove({.job = id.job, .tasks = {id.task, 1}, .fence = id.fence});
-    if (running_.Ask(id, StopReason::kFenced, now)) ++stopped;
+    if (running_.Ask(id, StopReason::kLeaseOver, now)) ++stopped;
   }
   if (waiting == 0 && stopped == 0) return;
   ++counters_.self_fences;

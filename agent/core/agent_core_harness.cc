@@ -75,6 +75,12 @@ void AgentCoreHarness::Advance(Duration duration) {
   }
 }
 
+void AgentCoreHarness::Sleep(Duration duration) {
+  now_ += duration;
+  for (const auto& [kind, executor] : executors_) executor->AdvanceTo(now_);
+  Turn();
+}
+
 void AgentCoreHarness::Turn() {
   // Turns follow each other at once as long as one causes the next.
   for (int rounds = 0; rounds < 1000; ++rounds) {

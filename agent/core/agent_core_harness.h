@@ -29,6 +29,8 @@ class AgentCoreHarness {
   void Deliver(CoordinatorMessage message);
   // Time passes in steps that wake whatever is due, then a turn is taken.
   void Advance(Duration duration);
+  // Time passes while the process stands still, then a turn is taken.
+  void Sleep(Duration duration);
   void Turn();
 
   // A job definition with that timeout; tasks range over 0 .. count - 1.

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -179,12 +180,60 @@ TEST(AgentCoreSessionTest, WithoutRenewalTheAgentStopsBeforeTheLeaseEnds) {
   harness.Advance(milliseconds(700));
   EXPECT_EQ(harness.executor().cancels().size(), 2u);
   EXPECT_EQ(harness.core().counters().self_fences, 1u);
+  EXPECT_EQ(harness.core().gauges(harness.now()).executors[0].waiting, 0u);
+  harness.executor().EndAll();
+  harness.Turn();
+  // Held until the coordinator, which may count them as this agent's, knows.
   harness.Register();
-  const Hello hello = harness.Take<Hello>().back();
-  // What had ended is still told; the rest is not held any more.
-  const FencedRange kept = {.job = {1}, .tasks = {0, 1}, .fence = {1}};
-  EXPECT_EQ(hello.held, std::vector<FencedRange>{kept});
-  EXPECT_EQ(harness.TakeRuns().size(), 2u);  // the same one twice
+  const FencedRange all = {.job = {1}, .tasks = {0, 4}, .fence = {1}};
+  EXPECT_EQ(harness.Take<Hello>().back().held, std::vector<FencedRange>{all});
+  harness.TakeRunsAndAck();
+  harness.Turn();
+  harness.TakeRunsAndAck();
+  EXPECT_EQ(harness.core().gauges(harness.now()).held, 0u);
+}
+
+// A process that was stopped for a while keeps its session, and so does the
+// coordinator: what the agent gave up must still be told.
+TEST(AgentCoreSessionTest, WhatWasGivenUpIsToldInTheSameSession) {
+  Harness harness({{ExecutorKind::kAsync, 2}});
+  harness.Register();
+  harness.Grant({Harness::RangeJob(1, 10)}, {Harness::Range(1, 0, 3)});
+  harness.Take<Hello>();
+  harness.Sleep(milliseconds(28'900));
+  for (const AttemptId& id : harness.executor().running()) {
+    harness.executor().End(id, {.ending = Ending::kCancelled});
+  }
+  harness.Turn();
+  EXPECT_TRUE(harness.Take<Hello>().empty());
+  std::map<TaskIndex, EndingRun> told;
+  for (int i = 0; i < 3; ++i) {
+    for (const EndingRun& run : harness.TakeRunsAndAck()) {
+      for (uint64_t k = 0; k < run.tasks.count; ++k) {
+        told[run.tasks.first + k] = run;
+      }
+    }
+    harness.Turn();
+  }
+  ASSERT_EQ(told.size(), 3u);
+  EXPECT_TRUE(told[0].started);
+  EXPECT_EQ(told[0].ending, Ending::kEvicted);
+  EXPECT_TRUE(told[1].started);
+  EXPECT_FALSE(told[2].started);
+  EXPECT_EQ(harness.core().gauges(harness.now()).held, 0u);
+}
+
+TEST(AgentCoreSessionTest, AGrantReadAfterTheLeaseWaitsForItsRenewal) {
+  Harness harness;
+  harness.Register();
+  harness.Sleep(milliseconds(28'900));
+  const uint64_t sequence = harness.Take<Heartbeat>().back().sequence;
+  harness.Grant({Harness::RangeJob(1, 10)}, {Harness::Range(1, 0, 2)});
+  harness.Turn();
+  EXPECT_TRUE(harness.executor().running().empty());
+  harness.Deliver(HeartbeatAck{.sequence = sequence});
+  harness.Turn();
+  EXPECT_EQ(harness.executor().running().size(), 2u);
 }
 
 TEST(AgentCoreSessionTest, AnAckedHeartbeatRenewsFromItsSending) {

@@ -70,7 +70,10 @@ void AgentCore::OnTime(MonotonicTime now) {
 }
 
 bool AgentCore::takes_work() const {
-  return !drain_deadline_.has_value() && !spool_is_full_ &&
+  // A grant that was read late may be another agent's by now; it waits until
+  // the lease is known to go on.
+  const bool has_lease = registration_.fence_time().has_value();
+  return has_lease && !drain_deadline_.has_value() && !spool_is_full_ &&
          outbox_.ranges() < kUnackedRangesMax;
 }
 
@@ -171,7 +174,7 @@ void AgentCore::SendHeartbeat(MonotonicTime now, AgentOutput& output) {
 void AgentCore::StartWork(MonotonicTime now, const ExecutorCapacities& room,
                           AgentOutput& output) {
   more_to_start_ = false;
-  // Without a lease nothing waits, and a full spool must not get fuller.
+  // A full spool must not get fuller.
   if (!takes_work()) return;
   for (size_t place = 0; place < lanes_.size(); ++place) {
     if (!lanes_[place].has_value() || room[place] == 0) continue;

@@ -112,6 +112,7 @@ Ending JudgedEnding(const RunningAttempt& running, const Outcome& outcome) {
       return outcome.ending == Ending::kSucceeded ? outcome.ending
                                                   : Ending::kCancelled;
     case StopReason::kEvicted:
+    case StopReason::kLeaseOver:
     case StopReason::kFenced:
       return outcome.ending == Ending::kSucceeded ? outcome.ending
                                                   : Ending::kEvicted;

@@ -23,6 +23,7 @@ enum class StopReason : uint8_t {
   kCancelled,  // its job was cancelled
   kTimeout,    // its time was up
   kEvicted,    // the agent drains
+  kLeaseOver,  // the agent cannot know whether it is still its own
   kFenced,     // no longer this agent's: whatever comes of it is dropped
 };
 
