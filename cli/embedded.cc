@@ -113,6 +113,9 @@ absl::StatusOr<std::unique_ptr<Embedded>> BecomeHost(
   CoordinatorOptions coordinator;
   coordinator.version = kRemudaVersion;
   coordinator.listen = endpoint;
+  // This process holds the folder's lock, so an earlier host and the agent in
+  // it are gone.
+  coordinator.agents_die_with_us = true;
   coordinator.data = folder + "/coordinator";
   absl::StatusOr<std::unique_ptr<CoordinatorServer>> serving =
       CoordinatorServer::Start(coordinator, context);

@@ -1,8 +1,11 @@
 #include "cli/interrupt.h"
 
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cstdint>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -16,9 +19,24 @@ namespace {
 // come at any moment until the process is gone.
 StopFlag* interrupted = nullptr;
 
+// Programs such as timeout(1) signal the process and then its group: two
+// signals this close mean one interrupt.
+constexpr int64_t kOneInterruptMs = 300;
+std::atomic<int64_t> interrupted_at_ms = 0;
+
+int64_t NowMs() {
+  timespec now = {};
+  clock_gettime(CLOCK_MONOTONIC, &now);  // async-signal-safe
+  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
 void OnSignal(int) {
-  if (interrupted->IsSet()) _exit(static_cast<int>(ExitCode::kInterrupted));
-  interrupted->Set();
+  if (!interrupted->IsSet()) {
+    interrupted_at_ms = NowMs();
+    interrupted->Set();
+  } else if (NowMs() - interrupted_at_ms > kOneInterruptMs) {
+    _exit(static_cast<int>(ExitCode::kInterrupted));
+  }
 }
 
 }  // namespace

@@ -180,5 +180,27 @@ TEST_F(DamagedStoreTest, AJobTwice) {
   ExpectRefused();
 }
 
+TEST(RestartTest, AgentsThatDiedWithTheCoordinatorAreNotWaitedFor) {
+  CoreOptions options;
+  options.agents_die_with_us = true;
+  CoreDriver driver(options);
+  ScriptedAgent old_agent(driver, "a");
+  old_agent.SayHello();
+  old_agent.Beat(3);
+  const JobId job = driver.SubmitOne(NoopJob(10));
+  const JobId cancelled = driver.SubmitOne(NoopJob(10));
+  old_agent.Beat(13);
+  driver.Cancel(cancelled);
+  EXPECT_EQ(driver.Summary(cancelled).state, JobState::kCancelling);
+  driver.Restart();
+  driver.Advance(Duration::zero());
+  EXPECT_EQ(driver.Summary(cancelled).state, JobState::kCancelled);
+  ScriptedAgent next(driver, "b");
+  next.SayHello();
+  next.Beat(10);
+  next.End(job, {.first = 0, .count = 3}, 2, Ending::kSucceeded);
+  EXPECT_EQ(driver.Summary(job).infrastructure_losses, 10u);
+}
+
 }  // namespace
 }  // namespace remuda

@@ -23,6 +23,9 @@ struct CoreOptions {
   uint32_t infrastructure_losses_max = 5;          // then the task is lost
   uint64_t grant_tasks_max = 16 * kTasksPerChunk;  // in one message
   uint64_t jobs_live_max = 100'000;
+  // The agents of earlier terms are known to be dead, because they lived in
+  // the coordinator's own process: nothing waits for their lease.
+  bool agents_die_with_us = false;
 };
 
 // One time, both clocks, so that decisions never ask for it.

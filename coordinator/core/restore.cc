@@ -114,8 +114,10 @@ absl::Status RestoreState(CoreState& state, const Now& now,
       return Lost("an agent without a number or an instance");
     }
     AgentEntry& entry = state.agents.Register(agent);
-    entry.heard = now.monotonic;
-    state.agents.WakeAt(agent.agent, LeaseEnd(state, now.monotonic));
+    const Duration lease = LeaseEnd(state, now.monotonic) - now.monotonic;
+    entry.heard = state.options.agents_die_with_us ? now.monotonic - lease
+                                                   : now.monotonic;
+    state.agents.WakeAt(agent.agent, LeaseEnd(state, entry.heard));
     state.last_agent = std::max(state.last_agent, agent.agent);
   }
   absl::Status status = AddJobs(state, stored);

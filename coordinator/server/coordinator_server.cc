@@ -41,6 +41,7 @@ class CoordinatorServer::Impl {
     loop_options.version = options_.version;
     loop_options.durability = options_.durability;
     loop_options.core.lease = options_.lease;
+    loop_options.core.agents_die_with_us = options_.agents_die_with_us;
     loop_options.core.heartbeat_interval = options_.heartbeat_interval;
     loop_options.core.suspect_after = options_.suspect_after;
     loop_options.on_store_failure = [this](const absl::Status& status) {

@@ -20,6 +20,8 @@ struct CoordinatorOptions {
   Duration lease = std::chrono::seconds(30);
   Duration heartbeat_interval = std::chrono::seconds(2);
   Duration suspect_after = std::chrono::seconds(6);
+  // See CoreOptions.
+  bool agents_die_with_us = false;
   Durability durability = Durability::kFull;
   std::string version = "0.0.0";
 
