@@ -67,9 +67,7 @@ AgentCore::AgentCore(AgentCoreOptions options)
   for (const ExecutorOffer& offer : options_.executors) {
     std::optional<Lane>& lane = lanes_[PlaceOf(offer.kind)];
     CHECK(!lane.has_value());
-    lane.emplace();
-    lane->slots = offer.slots;
-    lane->credit = CreditPlanner(offer.slots);
+    lane = Lane{.slots = offer.slots, .credit = CreditPlanner(offer.slots)};
   }
 }
 
