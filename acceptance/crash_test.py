@@ -1,6 +1,8 @@
 """kill -9 in the middle: nothing lost, nothing twice, cancels complete."""
 
 import pathlib
+import shutil
+import signal
 import subprocess
 import time
 import unittest
@@ -79,6 +81,46 @@ class CoordinatorKilled(unittest.TestCase):
             self.assertEqual(len(starts), 3000)
             self.assertEqual(max(starts.values()), 1, "a task ran twice")
             self.assertEqual(max(count(ledger, "end").values()), 1)
+
+
+class CoordinatorReplaced(unittest.TestCase):
+    def test_the_first_job_of_a_new_folder_is_not_the_old_one(self):
+        with Cluster() as cluster:
+            coordinator = cluster.coordinator()
+            agent = cluster.agent()
+            cluster.agents_online(1)
+            old, old_ledger = ledger_spec(cluster, "old", 10, 0)
+            new, new_ledger = ledger_spec(cluster, "new", 10, 0)
+            cluster.wait(cluster.submit(old))
+            coordinator.kill()
+            shutil.rmtree(cluster.folder / "state")
+            cluster.coordinator()
+            job = cluster.submit(new)
+            self.assertNotEqual(agent.process.wait(60), 0)
+            cluster.agent(name="agent-1")  # as its supervisor would
+            self.assertEqual(cluster.wait(job)["state"], "succeeded")
+            self.assertEqual(sum(count(old_ledger, "start").values()), 10)
+            self.assertEqual(sum(count(new_ledger, "start").values()), 10)
+
+
+class AgentStopped(unittest.TestCase):
+    def test_an_agent_stopped_for_less_and_for_more_than_its_lease(self):
+        for seconds in (1.5, 2, 2.5, 5):
+            with self.subTest(seconds), Cluster(lease="3s") as cluster:
+                cluster.coordinator()
+                agent = cluster.agent("--slots", "process-pool=4")
+                cluster.agent("--slots", "process-pool=4")
+                cluster.agents_online(2)
+                spec, ledger = ledger_spec(cluster, "stopped", 40, 0.75)
+                job = cluster.submit(spec)
+                wait_until(lambda: len(count(ledger, "start")) >= 8, "starts")
+                agent.process.send_signal(signal.SIGSTOP)
+                time.sleep(seconds)  # the length is the fault
+                agent.process.send_signal(signal.SIGCONT)
+                done = cluster.wait(job, timeout=60)
+                self.assertEqual(done["tasks"]["succeeded"], 40)
+                extra = sum(count(ledger, "start").values()) - 40
+                self.assertLessEqual(extra, done["infrastructure_losses"])
 
 
 class WorkerKilled(unittest.TestCase):

@@ -279,6 +279,7 @@ pb::Welcome ToPb(const Welcome& in) {
   out.set_lease(in.lease.count());
   out.set_heartbeat_interval(in.heartbeat_interval.count());
   *out.mutable_fenced() = ToPb(in.fenced);
+  out.set_generation(in.generation);
   return out;
 }
 
@@ -294,7 +295,8 @@ absl::StatusOr<CoordinatorMessage> FromPb(pb::Welcome& in, uint64_t) {
                  .agent = AgentId{in.agent()},
                  .lease = Duration(in.lease()),
                  .heartbeat_interval = Duration(in.heartbeat_interval()),
-                 .fenced = *std::move(fenced)};
+                 .fenced = *std::move(fenced),
+                 .generation = std::move(*in.mutable_generation())};
 }
 
 pb::Refusal ToPb(const Refusal& in) {

@@ -71,6 +71,9 @@ struct Welcome {
   Duration heartbeat_interval = Duration::zero();
   // Held attempts that are no longer current: stop them, forget them.
   std::vector<FencedRange> fenced;
+  // Random, of the folder that the coordinator's state lives in: numbers of
+  // jobs mean something only within it. Empty: not said.
+  std::string generation;
 
   friend bool operator==(const Welcome&, const Welcome&) = default;
 };

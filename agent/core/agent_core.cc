@@ -105,6 +105,19 @@ void AgentCore::OnMessage(const AgentTime& now, CoordinatorMessage message) {
 
 void AgentCore::On(const AgentTime& now, const Welcome& welcome) {
   if (registration_.state() == Registration::State::kDisconnected) return;
+  if (IsOtherHistory(welcome)) {
+    over_ = true;
+    output_.ended = absl::FailedPreconditionError(
+        "the coordinator's state is not the one that this agent worked for: "
+        "its data folder is new, or was restored from an older copy; start "
+        "the agent again");
+    return;
+  }
+  generation_ = welcome.generation;
+  term_ = welcome.term;
+  // Each session defines its jobs anew, and the number may be another job's
+  // if the coordinator's state was restored.
+  definitions_.Clear();
   registration_.OnWelcome(now.monotonic, welcome);
   last_grant_ = 0;
   outbox_.SendAgain();
@@ -114,6 +127,13 @@ void AgentCore::On(const AgentTime& now, const Welcome& welcome) {
   Note(false, "registered",
        "registered as agent " + std::to_string(welcome.agent.value) +
            " in term " + std::to_string(welcome.term.value));
+}
+
+// Under the same numbers such a coordinator means other jobs, tasks and
+// fences, so that nothing done or held here may be told it.
+bool AgentCore::IsOtherHistory(const Welcome& welcome) const {
+  return welcome.term < term_ ||
+         (!generation_.empty() && welcome.generation != generation_);
 }
 
 void AgentCore::On(const AgentTime& now, const Refusal& refusal) {

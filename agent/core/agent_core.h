@@ -111,6 +111,7 @@ class AgentCore {
   };
 
   void On(const AgentTime& now, const Welcome& welcome);
+  bool IsOtherHistory(const Welcome& welcome) const;
   void On(const AgentTime& now, const Refusal& refusal);
   void On(const AgentTime& now, const HeartbeatAck& ack);
   void On(const AgentTime& now, Grant& grant);
@@ -154,6 +155,9 @@ class AgentCore {
   Outbox outbox_;
   AgentCounters counters_;
 
+  // Of the latest Welcome.
+  std::string generation_;
+  Term term_;
   uint64_t last_grant_ = 0;
   MonotonicTime ack_progress_at_{};
   bool spool_is_full_ = false;

@@ -147,7 +147,8 @@ TEST(AgentCoreSessionTest, FencedWorkStopsAndIsNotReported) {
   harness.core().OnConnected(harness.now());
   harness.Turn();
   const FencedRange gone = {.job = {1}, .tasks = {1, 2}, .fence = {1}};
-  harness.Deliver(Welcome{.lease = seconds(30),
+  harness.Deliver(Welcome{.term = {1},
+                          .lease = seconds(30),
                           .heartbeat_interval = seconds(2),
                           .fenced = {gone}});
   harness.Turn();
@@ -246,6 +247,40 @@ TEST(AgentCoreSessionTest, AnAckedHeartbeatRenewsFromItsSending) {
   harness.Deliver(HeartbeatAck{.sequence = sequence});
   EXPECT_EQ(harness.core().gauges(harness.now()).lease_margin,
             milliseconds(29'700 - 1'000 - 1'000));
+}
+
+TEST(AgentCoreSessionTest, LeavesACoordinatorWithAnotherHistory) {
+  for (const Welcome& other :
+       {Welcome{.term = {3}, .generation = "b"},     // a new folder
+        Welcome{.term = {2}, .generation = "a"}}) {  // an older copy
+    Harness harness;
+    harness.core().OnConnected(harness.now());
+    harness.Turn();
+    harness.Deliver(
+        Welcome{.term = {3}, .lease = seconds(30), .generation = "a"});
+    harness.Turn();
+    harness.core().OnDisconnected(harness.now());
+    harness.core().OnConnected(harness.now());
+    harness.Turn();
+    EXPECT_FALSE(harness.ended().has_value());
+    harness.Deliver(other);
+    harness.Turn();
+    ASSERT_TRUE(harness.ended().has_value());
+    EXPECT_TRUE(absl::IsFailedPrecondition(*harness.ended()));
+  }
+}
+
+TEST(AgentCoreSessionTest, AJobIsWhatTheSessionSaysItIs) {
+  Harness harness;
+  harness.Register();
+  harness.Grant({Harness::RangeJob(1, 10, seconds(5))},
+                {Harness::Range(1, 0, 1)});
+  harness.core().OnDisconnected(harness.now());
+  harness.Register();
+  harness.Grant({Harness::RangeJob(1, 10, seconds(7))},
+                {Harness::Range(1, 1, 1)});
+  ASSERT_EQ(harness.executor().started().size(), 2u);
+  EXPECT_EQ(harness.executor().started()[1].work->job.timeout, seconds(7));
 }
 
 TEST(AgentCoreSessionTest, SilenceLeadsToAnotherHello) {

@@ -33,6 +33,9 @@ class JobDefinitions {
   //         InvalidArgument with the reason if it cannot be understood.
   absl::StatusOr<std::shared_ptr<const JobWork>> Find(JobId job) const;
 
+  // Forgets all. What waits or runs keeps what it uses.
+  void Clear() { jobs_.clear(); }
+
   // Makes room by forgetting the oldest jobs that nothing needs.
   void Trim(const std::function<bool(JobId)>& is_needed);
 

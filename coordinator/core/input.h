@@ -74,6 +74,7 @@ struct StoredChunk {
   std::string state;
 };
 struct StoredState {
+  std::string generation;               // random, of this state's folder
   Term term;                            // of the coordinator that wrote it
   std::vector<StoredJob> jobs;          // not terminal
   std::vector<StoredChunk> chunks;      // of those jobs

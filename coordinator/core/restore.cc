@@ -124,6 +124,7 @@ absl::Status RestoreState(CoreState& state, const Now& now,
   if (status.ok()) status = AddTasks(state, stored);
   if (status.ok()) status = Recover(state, now, stored);
   if (!status.ok()) return status;
+  state.generation = stored.generation;
   state.last_job = std::max(state.last_job, stored.last_job);
   state.last_agent = std::max(state.last_agent, stored.last_agent);
   state.last_grant = std::max(state.last_grant, stored.last_grant);

@@ -234,6 +234,7 @@ void OnHello(CoreState& state, const Now& now, const AgentSender& sender,
   welcome.agent = agent->registered.agent;
   welcome.lease = state.options.lease;
   welcome.heartbeat_interval = state.options.heartbeat_interval;
+  welcome.generation = state.generation;
   welcome.fenced = check.Fence(hello.held);
   check.ReturnTheRest();
   state.Send(*agent, std::move(welcome), When::kAfterCommit);

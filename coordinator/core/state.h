@@ -84,6 +84,7 @@ class CoreState {
   void CountWaiting(LiveJob& job);
 
   const CoreOptions options;
+  std::string generation;
   Term term;
   JobId last_job;
   AgentId last_agent;

@@ -37,6 +37,7 @@ absl::StatusOr<StoredState> Store::Load() {
   const absl::Status end = database_.Execute("COMMIT");
   if (status.ok()) status = end;
   if (!status.ok()) return status;
+  state.generation = generation_;
   return state;
 }
 
