@@ -144,7 +144,8 @@ class AgentServer::Impl {
   AgentCoreOptions CoreOptions() {
     return {.version = options_.version,
             .name = options_.name.empty() ? DefaultName() : options_.name,
-            .instance = RandomHex(16),
+            .instance =
+                options_.instance.empty() ? RandomHex(16) : options_.instance,
             .executors = {},
             .job_types = {},
             .labels = options_.labels,

@@ -39,6 +39,7 @@ class Connection {
                                       const std::vector<ResolvedJob>& jobs);
 
   // Calls `update` at each change until all jobs are terminal.
+  // A guest whose host leaves takes over, so that the jobs go on.
   // Errors: as Call; DeadlineExceeded.
   using Update = std::function<void(const std::vector<JobSummary>&)>;
   absl::Status Watch(const std::vector<JobId>& jobs,
@@ -52,6 +53,11 @@ class Connection {
   // processes may have come to rely.
   bool hosts() const { return embedded_ != nullptr && embedded_->hosts(); }
 
+  // False for an embedded coordinator that was started only to be asked.
+  bool has_agent() const {
+    return !hosts() || needs_ == Embedded::Needs::kAgent;
+  }
+
   // The reply if it is of the kind that was asked for.
   template <typename Reply>
   absl::StatusOr<Reply> Ask(const ClientRequest& request) {
@@ -64,8 +70,16 @@ class Connection {
  private:
   Connection();
   absl::Status Connect(const StopFlag* stop);
+  bool is_guest() const { return embedded_ != nullptr && !embedded_->hosts(); }
+
+  // For a guest: joins whoever hosts the folder now, or hosts it itself if
+  // the host has left.
+  absl::Status JoinAgain();
 
   const SystemClock clock_;
+  std::string state_folder_;
+  Embedded::Needs needs_ = Embedded::Needs::kCoordinator;
+  const StopFlag* stop_ = nullptr;
   WireContext context_;
   std::string endpoint_;
   std::unique_ptr<Embedded> embedded_;
