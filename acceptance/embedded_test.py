@@ -105,6 +105,7 @@ class Embedded(Folder):
         self.started("long")
         run.kill()
         run.communicate(timeout=PATIENCE)
+        self.assertIn("remuda wait 1", self.job(1)["reason"])
         for mark in self.folder.glob("long-*"):
             mark.unlink()
         again = self.start("wait", "1")

@@ -11,6 +11,7 @@
 #include "cli/job_output.h"
 #include "cli/print.h"
 #include "cli/version.h"
+#include "cli/waiting.h"
 #include "wire/messages.h"
 
 namespace remuda {
@@ -53,6 +54,11 @@ ExitCode PrintJobs(const JobOptions& options, bool as_pages) {
   absl::StatusOr<std::vector<JobSummary>> jobs =
       Summaries(**connection, Ids(options.jobs), options.limit);
   if (!jobs.ok()) return Fail(jobs.status());
+  if (as_pages) {
+    for (JobSummary& job : *jobs) {
+      if (job.reason.empty()) job.reason = AskWhyWaiting(**connection, job);
+    }
+  }
   const WallTime now = SystemClock().WallNow();
   if (options.common.json) {
     PrintData(JobsJson(*jobs, now));
@@ -168,7 +174,8 @@ ExitCode VersionCommand(const CommonOptions& options) {
   PrintData(options.json
                 ? std::string("{\"version\":\"") + kRemudaVersion +
                       "\",\"protocol\":" + std::to_string(kProtocolMax) + "}"
-                : std::string("remuda ") + kRemudaVersion);
+                : std::string("remuda ") + kRemudaVersion + ", protocol " +
+                      std::to_string(kProtocolMax));
   return ExitCode::kOk;
 }
 

@@ -14,6 +14,8 @@
 #include "cli/print.h"
 #include "cli/progress_printer.h"
 #include "cli/spec_file.h"
+#include "cli/waiting.h"
+#include "cli/words.h"
 #include "jobs/spec.h"
 #include "jobs/states.h"
 
@@ -112,8 +114,10 @@ void ServeOthers(Connection& connection) {
     absl::StatusOr<std::vector<JobId>> others = Unfinished(connection);
     if (!others.ok()) return PrintError(others.status());
     if (others->empty()) return;
-    PrintWords("still running " + std::to_string(others->size()) +
-               " other jobs of this folder; Ctrl-C stops them until the next "
+    PrintWords("still running " +
+               (others->size() == 1 ? "another job"
+                                    : CountText(others->size()) + " jobs") +
+               " of this folder; Ctrl-C stops that until the next "
                "`remuda run`");
     const absl::Status done = connection.Watch(
         *others, std::nullopt, [](const std::vector<JobSummary>&) {});
@@ -137,6 +141,12 @@ ExitCode RunCommand(const RunOptions& options) {
     PrintWords("job " + std::to_string(job.id.value) + ": " + job.name + " (" +
                job.type + ") on " + std::string(Name(job.executor)) + ": " +
                job.executor_reason);
+  }
+  if (!options.common.coordinator.empty()) {
+    for (const JobSummary& job : accepted->jobs) {
+      const std::string reason = AskWhyWaiting(**connection, job);
+      if (!reason.empty()) PrintWords(job.name + " waits: " + reason);
+    }
   }
   const SystemClock clock;
   ProgressPrinter progress(options.quiet ? ProgressPrinter::Style::kNone
