@@ -129,5 +129,36 @@ class Embedded(Folder):
         self.assertIn("cancelled", err)
 
 
+class Refusals(Folder):
+    """What is wrong on the command line is said, with the right exit code."""
+
+    def test_numbers_and_commands(self):
+        for args, word in ((("job", "-1"), "-1"), (("job", "x"), "x"),
+                           (("wait", "9" * 30), "999"),
+                           (("frob",), "no command 'frob'"),
+                           (("submit", "x.yaml", "--key", ""), "key")):
+            with self.subTest(args):
+                _, err = self.remuda(*args, code=2)
+                self.assertIn(word, err)
+        self.assertIn("remuda ", self.remuda("--version")[0])
+
+    def test_output_that_cannot_be_written(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([REMUDA, "schema"], stdout=full,
+                                  stderr=subprocess.PIPE, text=True,
+                                  timeout=PATIENCE)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("could not be written", done.stderr)
+
+    def test_stdin_is_called_by_its_name(self):
+        text = job_text("a", "noop", ["tasks: {lines: nowhere.txt}"])
+        done = subprocess.run([REMUDA, "plan", "-"], input=text, text=True,
+                              capture_output=True, timeout=PATIENCE,
+                              cwd=self.folder)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("<stdin>", done.stderr)
+        self.assertIn("nowhere.txt", done.stderr)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -1,5 +1,6 @@
 #include <sys/resource.h>
 
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -8,8 +9,11 @@
 #include <string>
 
 #include "CLI/CLI.hpp"
+#include "absl/status/status.h"
 #include "base/environment.h"
 #include "cli/command.h"
+#include "cli/print.h"
+#include "cli/version.h"
 #include "executors/process_pool/spawner_main.h"
 #include "workers/native/worker_main.h"
 
@@ -33,11 +37,25 @@ void RaiseDescriptorLimit() {
   setrlimit(RLIMIT_NOFILE, &files);  // where it fails, the old limit holds
 }
 
+// The number of a job or task. CLI11 alone would read -1 as the largest one.
+std::string CheckNumber(const std::string& text) {
+  uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error == std::errc() && stop == end) return "";
+  return "'" + text + "' is no number of a job or task";
+}
+
+std::string CheckKey(const std::string& text) {
+  return text.empty() ? "an empty key names nothing" : "";
+}
+
 // The command line, and what was chosen on it.
 class CommandLine {
  public:
   CommandLine() {
     app_.require_subcommand(1);
+    app_.set_version_flag("--version", std::string("remuda ") + kRemudaVersion);
     app_.get_formatter()->column_width(36);
     AddSubmitting();
     AddAsking();
@@ -49,13 +67,30 @@ class CommandLine {
     try {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
+      if (argc > 1 && argv[1][0] != '-' && !HasCommand(argv[1])) {
+        return static_cast<int>(Fail(absl::InvalidArgumentError(
+            std::string("there is no command '") + argv[1] +
+            "'; `remuda --help` lists them")));
+      }
       const int code = app_.exit(error);
       return code == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
     }
-    return static_cast<int>(chosen_());
+    const ExitCode code = chosen_();
+    if (DataIsLost()) {
+      return static_cast<int>(
+          Fail(absl::InternalError("some of the output could not be written")));
+    }
+    return static_cast<int>(code);
   }
 
  private:
+  bool HasCommand(const std::string& name) const {
+    return !app_.get_subcommands([&name](const CLI::App* sub) {
+                  return sub->get_name() == name;
+                })
+                .empty();
+  }
+
   CLI::App* Add(const std::string& name, const std::string& meaning,
                 std::function<ExitCode()> command) {
     CLI::App* sub = app_.add_subcommand(name, meaning);
@@ -90,9 +125,11 @@ class CommandLine {
     });
     submit->add_option("FILE", submit_.file, "YAML spec, - for stdin")
         ->required();
-    submit->add_option("--key", submit_.key,
-                       "submitting again with the same key gives the same "
-                       "jobs");
+    submit
+        ->add_option("--key", submit_.key,
+                     "submitting again with the same key gives the same "
+                     "jobs")
+        ->check(CheckKey);
     AddCommon(submit);
 
     CLI::App* plan = Add("plan", "check a spec and say what would run", [this] {
@@ -118,7 +155,7 @@ class CommandLine {
       jobs_.common = common_;
       return JobCommand(jobs_);
     });
-    job->add_option("ID", jobs_.jobs, "job id")->required();
+    job->add_option("ID", jobs_.jobs, "job id")->required()->check(CheckNumber);
     AddCommon(job);
 
     CLI::App* wait = Add("wait", "wait until jobs have ended", [this] {
@@ -130,7 +167,9 @@ class CommandLine {
       }
       return WaitCommand(wait_);
     });
-    wait->add_option("ID", jobs_.jobs, "job ids")->required();
+    wait->add_option("ID", jobs_.jobs, "job ids")
+        ->required()
+        ->check(CheckNumber);
     wait->add_option("--timeout", wait_seconds_, "give up after these seconds")
         ->check(CLI::Range(0.0, 1e8));
     AddCommon(wait);
@@ -139,7 +178,9 @@ class CommandLine {
       cancel_.common = common_;
       return CancelCommand(cancel_);
     });
-    cancel->add_option("ID", cancel_.job, "job id")->required();
+    cancel->add_option("ID", cancel_.job, "job id")
+        ->required()
+        ->check(CheckNumber);
     cancel->add_option("--reason", cancel_.reason, "for the record");
     AddCommon(cancel);
 
@@ -162,18 +203,22 @@ class CommandLine {
       return TasksCommand(tasks_);
     });
     for (CLI::App* sub : {tasks, results}) {
-      sub->add_option("ID", tasks_.job, "job id")->required();
+      sub->add_option("ID", tasks_.job, "job id")
+          ->required()
+          ->check(CheckNumber);
       sub->add_flag("--failed", tasks_.only_failed,
                     "only tasks that did not succeed");
-      sub->add_option("--task", tasks_.task, "only this task");
+      sub->add_option("--task", tasks_.task, "only this task")
+          ->check(CheckNumber);
       AddCommon(sub);
     }
     CLI::App* logs = Add("logs", "print what a task wrote", [this] {
       logs_.common = common_;
       return LogsCommand(logs_);
     });
-    logs->add_option("ID", logs_.job, "job id")->required();
+    logs->add_option("ID", logs_.job, "job id")->required()->check(CheckNumber);
     logs->add_option("--task", logs_.task, "index of the task")
+        ->check(CheckNumber)
         ->capture_default_str();
     logs->add_flag("--stdout", logs_.only_stdout, "its stdout only");
     logs->add_flag("--stderr", logs_.only_stderr, "its stderr only");

@@ -15,6 +15,8 @@ void Print(std::FILE* file, const std::string& text) {
 
 }  // namespace
 
+bool DataIsLost() { return std::fflush(stdout) != 0 || std::ferror(stdout); }
+
 void PrintData(const std::string& text) { Print(stdout, text); }
 
 void PrintWords(const std::string& text) { Print(stderr, SafeLines(text)); }

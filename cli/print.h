@@ -11,6 +11,9 @@ namespace remuda {
 void PrintData(const std::string& text);
 void PrintWords(const std::string& text);
 
+// True if some of the data could not be written, as on a full disk.
+bool DataIsLost();
+
 // "remuda: what went wrong".
 void PrintError(const absl::Status& status);
 

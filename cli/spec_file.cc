@@ -45,7 +45,8 @@ SpecFile ReadSpecFile(const std::string& path) {
     folder = std::filesystem::path(path).parent_path();
     if (folder.empty()) folder = ".";
   }
-  SpecResult parsed = ParseSpec(text, path == "-" ? "<stdin>" : path);
+  const std::string name = path == "-" ? "<stdin>" : path;
+  SpecResult parsed = ParseSpec(text, name);
   for (const SpecError& error : parsed.errors) {
     file.errors.push_back(ToText(error));
   }
@@ -55,7 +56,7 @@ SpecFile ReadSpecFile(const std::string& path) {
     if (resolved.ok()) {
       file.jobs.push_back(*std::move(resolved));
     } else {
-      file.errors.push_back(path + ": job '" + job.name +
+      file.errors.push_back(name + ": job '" + job.name +
                             "': " + std::string(resolved.status().message()));
     }
   }
