@@ -80,7 +80,9 @@ class Embedded(Folder):
         self.assertEqual(guest.returncode, 0, out + err)
         job = json.loads(out)["jobs"][0]
         self.assertEqual(job["tasks"]["succeeded"], 6)
-        self.assertEqual(job["infrastructure_losses"], 0)
+        # At most what ran, a task a core, was lost with the host.
+        self.assertLessEqual(job["infrastructure_losses"], os.cpu_count())
+        self.assertEqual(job["attempts"], 6 + job["infrastructure_losses"])
 
     def test_a_guest_takes_over_from_a_host_that_is_interrupted(self):
         host, guest, gate = self.host_and_guest()
@@ -110,7 +112,8 @@ class Embedded(Folder):
             mark.unlink()
         again = self.start("wait", "1")
         self.started("long")
-        self.assertEqual(self.job(1)["infrastructure_losses"], 0)
+        self.assertLessEqual(self.job(1)["infrastructure_losses"],
+                             os.cpu_count())
         self.remuda("cancel", "1")
         again.communicate(timeout=PATIENCE)
         self.assertEqual(again.returncode, 1)

@@ -144,8 +144,7 @@ class AgentServer::Impl {
   AgentCoreOptions CoreOptions() {
     return {.version = options_.version,
             .name = options_.name.empty() ? DefaultName() : options_.name,
-            .instance =
-                options_.instance.empty() ? RandomHex(16) : options_.instance,
+            .instance = RandomHex(16),
             .executors = {},
             .job_types = {},
             .labels = options_.labels,

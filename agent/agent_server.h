@@ -18,10 +18,6 @@ struct AgentOptions {
   std::string version;
   std::string coordinator;  // tcp://127.0.0.1:40123 or ipc:///path
   std::string name;         // for people; by default host name and process
-  // Who it is in the coordinator's eyes; empty: somebody new. Only an agent
-  // that ends whenever its coordinator ends may name itself: what an earlier
-  // one of that name held goes back at its Hello, before the lease is over.
-  std::string instance;
   std::map<std::string, std::string> labels;
   std::string data_folder;  // made if missing, 0700; one agent at a time
   // For /metrics, /livez, /readyz; none: no such door. Port 0 chooses one.

@@ -126,8 +126,6 @@ absl::StatusOr<std::unique_ptr<Embedded>> BecomeHost(
     agent.version = kRemudaVersion;
     agent.coordinator = endpoint;
     agent.name = "embedded";
-    // The lock is proof that an earlier host, and its agent, are gone.
-    agent.instance = "embedded";
     agent.data_folder = folder + "/agent";
     agent.executors = ShippedExecutors(
         *ParseSlots("", std::max(1u, std::thread::hardware_concurrency())));
