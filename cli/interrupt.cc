@@ -1,15 +1,14 @@
 #include "cli/interrupt.h"
 
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdint>
 #include <utility>
 
 #include "absl/status/statusor.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "cli/exit_code.h"
 
 namespace remuda {
@@ -21,20 +20,16 @@ StopFlag* interrupted = nullptr;
 
 // Programs such as timeout(1) signal the process and then its group: two
 // signals this close mean one interrupt.
-constexpr int64_t kOneInterruptMs = 300;
-std::atomic<int64_t> interrupted_at_ms = 0;
-
-int64_t NowMs() {
-  timespec now = {};
-  clock_gettime(CLOCK_MONOTONIC, &now);  // async-signal-safe
-  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
-}
+constexpr Duration kOneInterrupt = std::chrono::milliseconds(300);
+std::atomic<MonotonicTime> interrupted_at = MonotonicTime();
 
 void OnSignal(int) {
+  // Async-signal-safe: the clock is one system call.
+  const MonotonicTime now = SystemClock().Now();
   if (!interrupted->IsSet()) {
-    interrupted_at_ms = NowMs();
+    interrupted_at = now;
     interrupted->Set();
-  } else if (NowMs() - interrupted_at_ms > kOneInterruptMs) {
+  } else if (now - interrupted_at.load() > kOneInterrupt) {
     _exit(static_cast<int>(ExitCode::kInterrupted));
   }
 }
