@@ -27,6 +27,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 def main():
+    if len(sys.argv) not in (3, 4):
+        sys.exit(__doc__.strip())
     folder = pathlib.Path(sys.argv[1])
     count = int(sys.argv[3]) if len(sys.argv) > 3 else None
     pages = sorted(folder.rglob("*.html"))
