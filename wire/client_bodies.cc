@@ -18,16 +18,6 @@ absl::Status Malformed(const char* what) {
   return absl::InvalidArgumentError(what);
 }
 
-template <typename Enum>
-bool IsEnum(uint32_t value, Enum last) {
-  return value <= static_cast<uint32_t>(last);
-}
-
-template <typename Container>
-bool TooLong(const Container& list) {
-  return static_cast<size_t>(list.size()) > kWireListMax;
-}
-
 int64_t Nanoseconds(WallTime time) { return time.time_since_epoch().count(); }
 
 WallTime WallFrom(int64_t nanoseconds) {
