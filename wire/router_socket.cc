@@ -276,6 +276,11 @@ absl::Status RouterSocket::Send(WirePeer peer, std::string_view frame) {
   return impl_->Send(peer, frame);
 }
 
+Identity RouterSocket::IdentityOf(WirePeer) const {
+  // No address that asks for keys can be bound yet.
+  return {};
+}
+
 bool RouterSocket::drained() const { return impl_->drained(); }
 
 RouterSocket::Counters RouterSocket::counters() const {

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "base/event_loop.h"
 #include "jobs/ids.h"
+#include "wire/access.h"
 #include "wire/frame_limits.h"
 #include "wire/wire_context.h"
 
@@ -60,6 +61,10 @@ class RouterSocket {
   // and try again some milliseconds later, as nothing tells when; NotFound if
   // it has gone; InvalidArgument for a frame that is too long.
   absl::Status Send(WirePeer peer, std::string_view frame);
+
+  // Who it is by its key; kLocal while the socket asks for none. Of a peer that
+  // has been heard.
+  Identity IdentityOf(WirePeer peer) const;
 
   // Everything that had arrived before this turn has been handed over.
   bool drained() const;
