@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "cli/executor_set.h"
 #include "cli/settings.h"
+#include "cli/usable_cores.h"
 #include "cli/version.h"
 #include "coordinator/server/coordinator_server.h"
 
@@ -128,7 +129,7 @@ absl::StatusOr<std::unique_ptr<Embedded>> BecomeHost(
     agent.name = "embedded";
     agent.data_folder = folder + "/agent";
     agent.executors = ShippedExecutors(
-        *ParseSlots("", std::max(1u, std::thread::hardware_concurrency())));
+        *ParseSlots("", UsableCores(std::thread::hardware_concurrency())));
     absl::StatusOr<std::unique_ptr<AgentServer>> started =
         AgentServer::Start(std::move(agent), context);
     if (!started.ok()) return started.status();

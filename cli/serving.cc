@@ -20,6 +20,7 @@
 #include "cli/executor_set.h"
 #include "cli/print.h"
 #include "cli/settings.h"
+#include "cli/usable_cores.h"
 #include "cli/version.h"
 #include "coordinator/server/coordinator_server.h"
 #include "nlohmann/json.hpp"
@@ -132,7 +133,7 @@ ExitCode AgentCommand(const AgentCommandOptions& options) {
       ParseLabels(options.labels);
   if (!labels.ok()) return Fail(labels.status());
   absl::StatusOr<std::map<ExecutorKind, uint64_t>> slots = ParseSlots(
-      options.slots, std::max(1u, std::thread::hardware_concurrency()));
+      options.slots, UsableCores(std::thread::hardware_concurrency()));
   if (!slots.ok()) return Fail(slots.status());
   AgentOptions agent;
   agent.version = kRemudaVersion;
