@@ -1,4 +1,5 @@
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -57,6 +58,17 @@ absl::Status Serve(SignalSet& signals,
   return ended;
 }
 
+// The first process of a container inherits what others in it leave behind
+// (`kubectl exec`, say). Nothing here asks how a child ended, so the kernel may
+// forget them at once; programs that are started do not inherit that.
+void ReapIfFirstProcess() {
+  if (getpid() != 1) return;
+  struct sigaction action {};
+  action.sa_handler = SIG_DFL;
+  action.sa_flags = SA_NOCLDWAIT;
+  sigaction(SIGCHLD, &action, nullptr);
+}
+
 ExitCode EndOf(const char* who, const absl::Status& ended) {
   if (ended.ok()) return ExitCode::kOk;
   Log(LogLevel::kError, "server_failed", "The server ended with an error.",
@@ -98,6 +110,7 @@ std::optional<std::string> Given(const std::string& text) {
 }  // namespace
 
 ExitCode CoordinatorCommand(const CoordinatorCommandOptions& options) {
+  ReapIfFirstProcess();
   SignalSet signals({SIGTERM, SIGINT});
   ConfigureLog({.component = "coordinator"});
   absl::StatusOr<Duration> lease = ParseSetting("--lease", options.lease);
@@ -125,6 +138,7 @@ ExitCode CoordinatorCommand(const CoordinatorCommandOptions& options) {
 }
 
 ExitCode AgentCommand(const AgentCommandOptions& options) {
+  ReapIfFirstProcess();
   SignalSet signals({SIGTERM, SIGINT});
   ConfigureLog({.component = "agent"});
   absl::StatusOr<Duration> drain = ParseSetting("--drain", options.drain);
