@@ -105,7 +105,7 @@ class Alerts(unittest.TestCase):
                                  f"runbooks/{rule['alert']}.md")
 
     def test_recorded_names_are_used_and_regular(self):
-        text = "".join(rule["expr"] for rule in rules())
+        text = "\n".join(rule["expr"] for rule in rules())
         for rule in rules():
             if "record" in rule:
                 self.assertRegex(rule["record"],
