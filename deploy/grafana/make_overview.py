@@ -303,10 +303,16 @@ COORDINATOR = [
            limits=(0.5,)),
     series("Operations per commit", "How many writes share one commit.",
            quantiles("remuda_store_commit_operations"), "short"),
-    series("Store size", "The database, its write-ahead log, and what is free "
-           "inside it.",
-           [(total("remuda_store_size_bytes", by="part"),
+    series("Store size", "The database and its write-ahead log.",
+           [(total("remuda_store_size_bytes", 'part=~"db|wal"', by="part"),
              "{{part}}")], "bytes", stack=True),
+    series("Free on the store's disk", "Below 1 GiB RemudaDiskAlmostFull "
+           "warns, below 100 MiB it is critical.",
+           [(total("remuda_store_size_bytes", 'part="free"', how="min"),
+             "free")], "bytes"),
+    series("Checkpoints", "How long it takes to move the write-ahead log into "
+           "the database.",
+           quantiles("remuda_store_checkpoint_duration_seconds"), "s"),
     series("Turn of the control loops", "The 99th percentile of how long a "
            "turn keeps the others waiting. RemudaEventLoopLag fires above the "
            "line.",

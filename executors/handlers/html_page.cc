@@ -15,7 +15,6 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
-#include "executors/handlers/charset.h"
 #include "executors/handlers/html_excerpt.h"
 
 namespace remuda {
@@ -150,9 +149,7 @@ std::string TitleText(const GumboNode& title) {
       text += *c;
     }
   }
-  // A character reference far out of range overflows in gumbo and comes out as
-  // any byte.
-  return RepairUtf8(std::move(text));
+  return text;
 }
 
 struct UrlDeleter {
