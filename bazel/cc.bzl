@@ -93,6 +93,51 @@ def remuda_cc_test(
         **kwargs
     )
 
+def remuda_cc_fuzz(
+        name,
+        srcs,
+        deps = [],
+        seeds = [],
+        dictionary = None,
+        copts = [],
+        tags = []):
+    """A LLVMFuzzerTestOneInput, as a test.
+
+    Under --config=fuzz libFuzzer looks for bad inputs for some seconds; in
+    every other configuration the seeds are played once. `seeds` are files: one
+    input each. What once broke something belongs there.
+    """
+    program = name + "_program"
+    cc_binary(
+        name = program,
+        testonly = True,
+        srcs = srcs,
+        copts = _WARNINGS + copts,
+        linkopts = select({
+            "//bazel:fuzzing": ["-fsanitize=fuzzer"],
+            "//conditions:default": [],
+        }),
+        tags = ["manual"],
+        visibility = _PRIVATE,
+        deps = deps + select({
+            "//bazel:fuzzing": [],
+            "//conditions:default": ["//bazel:play_seeds"],
+        }) + _SANITIZERS,
+    )
+    words = [dictionary] if dictionary else []
+    native.sh_test(
+        name = name,
+        size = "small",
+        srcs = ["//bazel:run_fuzzer.sh"],
+        args = ["$(location %s)" % program] + select({
+            "//bazel:fuzzing": ["--fuzz"],
+            "//conditions:default": ["--play"],
+        }) + ["$(location %s)" % word for word in words] + ["--"] +
+               ["$(location %s)" % seed for seed in seeds],
+        data = [program] + words + seeds,
+        tags = tags + ["fuzz"],
+    )
+
 def remuda_cc_benchmark(
         name,
         srcs = [],

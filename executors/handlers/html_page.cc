@@ -15,6 +15,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
+#include "executors/handlers/charset.h"
 #include "executors/handlers/html_excerpt.h"
 
 namespace remuda {
@@ -149,7 +150,9 @@ std::string TitleText(const GumboNode& title) {
       text += *c;
     }
   }
-  return text;
+  // A character reference far out of range overflows in gumbo and comes out as
+  // any byte.
+  return RepairUtf8(std::move(text));
 }
 
 struct UrlDeleter {

@@ -7,7 +7,6 @@
 #include "executors/handlers/html_page.h"
 
 // Any bytes are a page: it is read or given up, and what comes out is UTF-8.
-// bazel run --config=clang //executors/handlers:html_page_fuzz
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string bytes(reinterpret_cast<const char*>(data), size);
   const std::string page = remuda::PageToUtf8(bytes, "text/html");

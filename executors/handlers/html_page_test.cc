@@ -33,6 +33,11 @@ TEST(HtmlPageTest, TitleIsDecodedAndTidy) {
   EXPECT_EQ(Parse("<title>x\xffy</title>").title, "x\xef\xbf\xbdy");
 }
 
+TEST(HtmlPageTest, TitleIsUtf8WhateverItRefersTo) {
+  // Negative in 32 bits, and then the byte 0xD8.
+  EXPECT_EQ(Parse("<title>a &#x9fffffd8; z</title>").title, "a \xef\xbf\xbd z");
+}
+
 TEST(HtmlPageTest, LinksAreAbsoluteAndOnce) {
   const HtmlPage page = Parse(
       "<a href='x'>1</a><a href='../y#f'>2</a><a href='//o.test/z'>3</a>"

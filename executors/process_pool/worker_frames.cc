@@ -1,9 +1,11 @@
 #include "executors/process_pool/worker_frames.h"
 
 #include <charconv>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "absl/status/status.h"
+#include "jobs/duration_text.h"
 #include "jobs/json_text.h"
 
 namespace remuda {
@@ -37,6 +39,15 @@ std::optional<uint64_t> Number(const json& message, const char* name) {
   return found->get<uint64_t>();
 }
 
+// Not known if it is longer than any span that the house knows: sums of such
+// would overflow.
+std::optional<Duration> Span(const json& message, const char* name) {
+  const auto nanoseconds = Number(message, name);
+  const auto most = static_cast<uint64_t>(kDurationMax.count());
+  if (!nanoseconds || *nanoseconds > most) return std::nullopt;
+  return Duration(static_cast<int64_t>(*nanoseconds));
+}
+
 absl::StatusOr<WorkerResult> ParseResult(const json& entry,
                                          const std::string& type) {
   if (!entry.is_object()) {
@@ -45,7 +56,8 @@ absl::StatusOr<WorkerResult> ParseResult(const json& entry,
   WorkerResult result;
   result.first = TaskNumber(entry, "id");
   result.count = Number(entry, "count").value_or(1);
-  if (result.first == 0 || result.count == 0) {
+  if (result.first == 0 || result.count == 0 ||
+      result.count - 1 > std::numeric_limits<uint64_t>::max() - result.first) {
     return absl::InvalidArgumentError("a result without the id of its task");
   }
   const std::string ending =
@@ -72,8 +84,8 @@ absl::StatusOr<WorkerResult> ParseResult(const json& entry,
         "most " +
         std::to_string(kJsonDepthMax) + " levels deep";
   }
-  result.wall = Duration(Number(entry, "wall_ns").value_or(0));
-  if (const auto cpu = Number(entry, "cpu_ns")) result.cpu = Duration(*cpu);
+  result.wall = Span(entry, "wall_ns").value_or(Duration::zero());
+  result.cpu = Span(entry, "cpu_ns");
   result.switches_voluntary = Number(entry, "switches_voluntary");
   result.switches_involuntary = Number(entry, "switches_involuntary");
   return result;

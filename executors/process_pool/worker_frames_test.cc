@@ -70,6 +70,22 @@ TEST(WorkerFramesTest, ResultsOfOneAndOfMany) {
   EXPECT_EQ(several[2].ending, WorkerResult::Ending::kReturned);
 }
 
+TEST(WorkerFramesTest, TimesBeyondAllReasonAreNotKnown) {
+  auto message = ParseWorkerMessage(
+      R"({"type":"result","id":"7","wall_ns":9223372036854775808,)"
+      R"("cpu_ns":18446744073709551615})");
+  ASSERT_TRUE(message.ok()) << message.status();
+  const auto& results = std::get<std::vector<WorkerResult>>(*message);
+  EXPECT_EQ(results[0].wall, Duration::zero());
+  EXPECT_EQ(results[0].cpu, std::nullopt);
+}
+
+TEST(WorkerFramesTest, ARangeOfResultsDoesNotPassTheLastNumber) {
+  EXPECT_FALSE(ParseWorkerMessage(
+                   R"({"type":"result","id":"18446744073709551615","count":2})")
+                   .ok());
+}
+
 TEST(WorkerFramesTest, AnOutputThatIsNotJsonFailsItsTask) {
   auto message =
       ParseWorkerMessage(R"({"type":"result","id":"7","output":"{"})");

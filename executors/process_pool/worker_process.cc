@@ -331,7 +331,9 @@ void WorkerProcess::HandleResults(const std::vector<WorkerResult>& results) {
     }
     const uint64_t end = result.first + result.count;
     last_ended_ = std::max(last_ended_, end - 1);
-    const Duration wall = result.wall / static_cast<int64_t>(result.count);
+    // Nothing took longer than the worker lived, whatever it says.
+    const Duration wall = std::min(result.wall, loop_.Now() - started_) /
+                          static_cast<int64_t>(result.count);
     // Those of the range that are not held were taken back.
     while (!held_.empty() && held_.front()->worker_task < end) {
       PoolTask& task = *held_.front();
