@@ -105,10 +105,8 @@ bool IsBlank(std::string_view line) {
   return line.find_first_not_of(" \t") == std::string_view::npos;
 }
 
-absl::StatusOr<ItemList> ReadLines(const std::string& path) {
-  const absl::StatusOr<std::string> text = ReadFile(path);
-  if (!text.ok()) return text.status();
-  std::string_view rest = *text;
+absl::StatusOr<ItemList> LinesOf(const std::string& path,
+                                 std::string_view rest) {
   if (rest.starts_with(kByteOrderMark)) {
     rest.remove_prefix(kByteOrderMark.size());
   }
@@ -130,6 +128,12 @@ absl::StatusOr<ItemList> ReadLines(const std::string& path) {
     }
   }
   return items.Finish("'" + path + "' has no line that is not blank");
+}
+
+absl::StatusOr<ItemList> ReadLines(const std::string& path) {
+  const absl::StatusOr<std::string> text = ReadFile(path);
+  if (!text.ok()) return text.status();
+  return LinesOf(path, *text);
 }
 
 // The folder's own name may hold characters that mean something in a pattern.
@@ -277,11 +281,8 @@ absl::StatusOr<ItemList> ReadRows(const std::string& path,
   return items.Finish("'" + path + "' has no row under its first");
 }
 
-absl::StatusOr<ItemList> ReadCsv(const std::string& path,
-                                 const std::string& with) {
-  const absl::StatusOr<std::string> text = ReadFile(path);
-  if (!text.ok()) return text.status();
-  std::string_view rest = *text;
+absl::StatusOr<ItemList> CsvOf(const std::string& path, const std::string& with,
+                               std::string_view rest) {
   if (rest.starts_with(kByteOrderMark)) {
     rest.remove_prefix(kByteOrderMark.size());
   }
@@ -295,6 +296,13 @@ absl::StatusOr<ItemList> ReadCsv(const std::string& path,
                                       " is not UTF-8 text");
   }
   return ReadRows(path, with, rest);
+}
+
+absl::StatusOr<ItemList> ReadCsv(const std::string& path,
+                                 const std::string& with) {
+  const absl::StatusOr<std::string> text = ReadFile(path);
+  if (!text.ok()) return text.status();
+  return CsvOf(path, with, *text);
 }
 
 absl::StatusOr<ItemList> InlineList(const TaskSource& tasks) {
@@ -329,15 +337,33 @@ absl::StatusOr<ItemList> ReadItems(const Job& job, const std::string& folder) {
   return ItemList();
 }
 
-}  // namespace
+absl::StatusOr<ItemList> SentItems(
+    const Job& job, const std::map<std::string, std::string>& files) {
+  const std::string& name = job.tasks.path;
+  if (job.tasks.written == TaskSource::Written::kItems) {
+    return InlineList(job.tasks);
+  }
+  if (job.tasks.written == TaskSource::Written::kGlob) {
+    return absl::InvalidArgumentError(
+        "tasks.glob looks at the folder of the spec, which did not come with "
+        "it; list the files with 'items', or with 'lines' and a file that is "
+        "sent along");
+  }
+  const auto file = files.find(name);
+  if (file == files.end()) {
+    return absl::InvalidArgumentError(
+        "the file '" + name +
+        "' was not sent; send the spec as multipart/form-data with a part "
+        "named '" +
+        name + "' beside the part 'spec'");
+  }
+  return job.tasks.written == TaskSource::Written::kCsv
+             ? CsvOf(name, job.with, file->second)
+             : LinesOf(name, file->second);
+}
 
-absl::StatusOr<ResolvedJob> ResolveItems(const Job& job,
-                                         const std::string& folder) {
-  ResolvedJob resolved;
-  resolved.job = job;
-  resolved.job.with = WithAbsolutePaths(job, folder);
-  if (IsComputed(job.tasks)) return resolved;
-  absl::StatusOr<ItemList> items = ReadItems(job, folder);
+absl::StatusOr<ResolvedJob> WithItems(ResolvedJob resolved,
+                                      absl::StatusOr<ItemList> items) {
   if (!items.ok()) return items.status();
   resolved.items = *std::move(items);
   resolved.job.tasks.list_count = resolved.items.count();
@@ -348,6 +374,28 @@ absl::StatusOr<ResolvedJob> ResolveItems(const Job& job,
                                         std::to_string(kTasksMax) + " tasks");
   }
   return resolved;
+}
+
+}  // namespace
+
+absl::StatusOr<ResolvedJob> ResolveItems(const Job& job,
+                                         const std::string& folder) {
+  ResolvedJob resolved;
+  resolved.job = job;
+  resolved.job.with = WithAbsolutePaths(job, folder);
+  if (IsComputed(job.tasks)) return resolved;
+  return WithItems(std::move(resolved), ReadItems(job, folder));
+}
+
+absl::StatusOr<ResolvedJob> ResolveSentItems(
+    const Job& job, const std::map<std::string, std::string>& files) {
+  ResolvedJob resolved;
+  resolved.job = job;
+  absl::StatusOr<std::string> with = WithoutFolder(job);
+  if (!with.ok()) return with.status();
+  resolved.job.with = *std::move(with);
+  if (IsComputed(job.tasks)) return resolved;
+  return WithItems(std::move(resolved), SentItems(job, files));
 }
 
 }  // namespace remuda

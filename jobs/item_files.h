@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,5 +27,13 @@ struct ResolvedJob {
 // ResourceExhausted over ItemList's limits.
 absl::StatusOr<ResolvedJob> ResolveItems(const Job& job,
                                          const std::string& folder);
+
+// The same for a spec that came without its folder: `files` has the text of
+// each file under the name that the spec gives it.
+//
+// Errors: as above; InvalidArgument also for a file that is not among `files`,
+//         a glob, and a parameter that is a relative path.
+absl::StatusOr<ResolvedJob> ResolveSentItems(
+    const Job& job, const std::map<std::string, std::string>& files);
 
 }  // namespace remuda

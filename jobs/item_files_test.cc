@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 namespace remuda {
 namespace {
@@ -178,6 +179,63 @@ TEST_F(ItemFilesTest, FoldersOfTheSpecBecomeAbsolute) {
   job_.with = R"({"argv":["ls"],"cwd":"out/{{index}}"})";
   EXPECT_EQ(ResolveItems(job_, "/specs/a")->job.with,
             R"({"argv":["ls"],"cwd":"/specs/a/out/{{index}}"})");
+}
+
+class SentItemsTest : public testing::Test {
+ protected:
+  std::string Error(TaskSource::Written written, const std::string& path) {
+    job_.tasks.kind = TaskSource::Kind::kList;
+    job_.tasks.written = written;
+    job_.tasks.path = path;
+    const auto resolved = ResolveSentItems(job_, files_);
+    if (resolved.ok()) return "";
+    EXPECT_TRUE(absl::IsInvalidArgument(resolved.status()));
+    return std::string(resolved.status().message());
+  }
+
+  Job job_;
+  const std::map<std::string, std::string> files_ = {
+      {"a.txt", "one\r\n\ntwo\n"}, {"sub/b.csv", "x,y\n1,2\n"}};
+};
+
+TEST_F(SentItemsTest, AreTakenByTheNameInTheSpec) {
+  EXPECT_EQ(Error(TaskSource::Written::kLines, "a.txt"), "");
+  EXPECT_EQ(ResolveSentItems(job_, files_)->items.bytes(),
+            "\"one\"\n\"two\"\n");
+  EXPECT_EQ(Error(TaskSource::Written::kCsv, "sub/b.csv"), "");
+  EXPECT_EQ(ResolveSentItems(job_, files_)->items.bytes(),
+            "{\"x\":\"1\",\"y\":\"2\"}\n");
+}
+
+TEST_F(SentItemsTest, NeverComeFromThisMachine) {
+  EXPECT_NE(Error(TaskSource::Written::kLines, "/etc/passwd")
+                .find("'/etc/passwd' was not sent"),
+            std::string::npos);
+  EXPECT_NE(Error(TaskSource::Written::kCsv, "../a.txt").find("was not sent"),
+            std::string::npos);
+  EXPECT_NE(Error(TaskSource::Written::kGlob, "/etc/*").find("tasks.glob"),
+            std::string::npos);
+}
+
+TEST_F(SentItemsTest, RelativePathsMeanNothing) {
+  const auto error = [&](const std::string& type, const std::string& with) {
+    Job job;
+    job.type = type;
+    job.with = with;
+    const auto resolved = ResolveSentItems(job, {});
+    return resolved.ok() ? "ok " + resolved->job.with
+                         : std::string(resolved.status().message());
+  };
+  EXPECT_EQ(error("command", R"({"cwd":"/tmp"})"), R"(ok {"cwd":"/tmp"})");
+  EXPECT_NE(error("command", R"({"cwd":"sub"})").find("with.cwd: 'sub'"),
+            std::string::npos);
+  EXPECT_EQ(error("python", "{}"), R"(ok {"path":[]})");
+  EXPECT_EQ(error("python", R"({"python":"python3"})"),
+            R"(ok {"path":[],"python":"python3"})");
+  EXPECT_NE(error("python", R"({"path":["/a","b"]})").find("with.path: 'b'"),
+            std::string::npos);
+  EXPECT_NE(error("python", R"({"python":"./p"})").find("with.python: './p'"),
+            std::string::npos);
 }
 
 }  // namespace

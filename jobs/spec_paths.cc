@@ -19,6 +19,20 @@ void MakeAbsolute(Json& value, const std::string& folder) {
   value = AbsolutePath(path, folder);
 }
 
+absl::Status CheckAbsolute(const Json& value, const std::string& name) {
+  if (!value.is_string()) return absl::OkStatus();
+  const std::string path = value.get<std::string>();
+  if (path.starts_with("{{") || path.starts_with('/')) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "with." + name + ": '" + path +
+      "' is relative, but this spec came without its folder; write the whole "
+      "path, as the agents see it");
+}
+
+std::string Text(const Json& with) {
+  return with.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 }  // namespace
 
 std::string AbsolutePath(const std::string& path, const std::string& folder) {
@@ -49,7 +63,32 @@ std::string WithAbsolutePaths(const Job& job, const std::string& folder) {
       MakeAbsolute(with["python"], folder);
     }
   }
-  return with.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return Text(with);
+}
+
+absl::StatusOr<std::string> WithoutFolder(const Job& job) {
+  if (job.type != "command" && job.type != "python") return job.with;
+  Json with = Json::parse(job.with, nullptr, /*allow_exceptions=*/false);
+  if (!with.is_object()) return job.with;
+  if (job.type == "command") {
+    const absl::Status status = CheckAbsolute(with.value("cwd", Json()), "cwd");
+    if (!status.ok()) return status;
+    return job.with;
+  }
+  if (!with.contains("path")) with["path"] = Json::array();
+  if (with["path"].is_array()) {
+    for (const Json& entry : with["path"]) {
+      const absl::Status status = CheckAbsolute(entry, "path");
+      if (!status.ok()) return status;
+    }
+  }
+  const Json python = with.value("python", Json());
+  if (python.is_string() &&
+      python.get_ref<const std::string&>().find('/') != std::string::npos) {
+    const absl::Status status = CheckAbsolute(python, "python");
+    if (!status.ok()) return status;
+  }
+  return Text(with);
 }
 
 }  // namespace remuda

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "jobs/job.h"
 
 namespace remuda {
@@ -15,5 +16,11 @@ std::string AbsolutePath(const std::string& path, const std::string& folder);
 // in a folder of its own. A python job without `path` imports from `folder`.
 // A text that begins with a template is left as it is.
 std::string WithAbsolutePaths(const Job& job, const std::string& folder);
+
+// The same where the spec came without a folder: a python job without `path`
+// imports from nowhere but Python's own places.
+//
+// Errors: InvalidArgument names the parameter that is not absolute.
+absl::StatusOr<std::string> WithoutFolder(const Job& job);
 
 }  // namespace remuda
