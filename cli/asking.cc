@@ -13,6 +13,7 @@
 #include "cli/version.h"
 #include "cli/waiting.h"
 #include "wire/messages.h"
+#include "wire/reply_json.h"
 
 namespace remuda {
 namespace {

@@ -9,17 +9,7 @@
 
 namespace remuda {
 
-// The fixed outputs of docs/CLI.md: JSON that scripts rely on, and the words
-// for people beside it.
-
-// {"jobs":[{"id","name","state","tasks":{...},"attempts",...}]}
-std::string JobsJson(const std::vector<JobSummary>& jobs, WallTime now);
-
-// {"index","item","state",...,"output","error"}, without a newline.
-std::string TaskJson(const TaskRow& task);
-
-// {"agents":[{"id","state","executors","labels"}]}
-std::string AgentsJson(const std::vector<AgentSummary>& agents);
+// The words for people of docs/CLI.md, beside the JSON of wire/reply_json.h.
 
 // A table with a head line, columns aligned, ended by a newline.
 std::string JobsTable(const std::vector<JobSummary>& jobs, WallTime now);
@@ -33,9 +23,6 @@ std::string TaskLine(const TaskRow& task);
 
 // "crawl-titles (job 3) succeeded: 10,000 of 10,000 tasks in 4.2 s".
 std::string JobVerdict(const JobSummary& job, WallTime now);
-
-// How long it ran so far, or in all.
-Duration RunningTime(const JobSummary& job, WallTime now);
 
 // What failed and why: alike errors together, most frequent first, with an
 // example of each. Fed with the failed tasks, a page at a time.

@@ -1,12 +1,10 @@
 #include "cli/job_output.h"
 
 #include "gtest/gtest.h"
-#include "nlohmann/json.hpp"
 
 namespace remuda {
 namespace {
 
-using nlohmann::json;
 using std::chrono::seconds;
 
 constexpr WallTime kNow{seconds(1000)};
@@ -26,60 +24,6 @@ JobSummary Summary() {
   job.started_at = WallTime(seconds(990));
   job.reason = "3 of 10 tasks failed";
   return job;
-}
-
-TEST(JobsJsonTest, HasTheFixedMembers) {
-  const json all = json::parse(JobsJson({Summary()}, kNow));
-  const json job = all["jobs"][0];
-  EXPECT_EQ(job["id"], "3");
-  EXPECT_EQ(job["name"], "crawl");
-  EXPECT_EQ(job["state"], "failed");
-  EXPECT_EQ(job["tasks"], json::parse(R"({"total":10,"pending":0,"running":0,
-      "succeeded":7,"failed":3,"timed_out":0,"cancelled":0,"lost":0,
-      "skipped":0})"));
-  EXPECT_EQ(job["attempts"], 12);
-  EXPECT_EQ(job["duration_seconds"], 10.0);
-}
-
-TEST(TaskJsonTest, EmbedsOutputAndItemAsJson) {
-  TaskRow task;
-  task.index = 4;
-  task.item = R"({"n":1})";
-  task.state = TaskState::kSucceeded;
-  task.attempts = 1;
-  task.wall = std::chrono::milliseconds(250);
-  task.agent = "a1";
-  task.output = R"([1,"two"])";
-  EXPECT_EQ(TaskJson(task),
-            R"({"index":4,"item":{"n":1},"state":"succeeded","attempts":1,)"
-            R"("executor":"process-pool","agent":"a1",)"
-            R"("duration_seconds":0.25,"output":[1,"two"],"error":null})");
-}
-
-TEST(TaskJsonTest, UnknownIsNull) {
-  const json row = json::parse(TaskJson(TaskRow()));
-  EXPECT_TRUE(row["item"].is_null());
-  EXPECT_TRUE(row["agent"].is_null());
-  EXPECT_TRUE(row["duration_seconds"].is_null());
-  EXPECT_TRUE(row["output"].is_null());
-}
-
-TEST(TaskJsonTest, WhatIsNotJsonBecomesText) {
-  TaskRow task;
-  task.output = "{broken \xff";
-  EXPECT_TRUE(json::parse(TaskJson(task))["output"].is_string());
-}
-
-TEST(AgentsJsonTest, HasTheFixedMembers) {
-  AgentSummary agent;
-  agent.id = AgentId{2};
-  agent.executors = {{"async", 10'000}};
-  agent.labels = {{"zone", "a"}};
-  const json row = json::parse(AgentsJson({agent}))["agents"][0];
-  EXPECT_EQ(row["id"], "2");
-  EXPECT_EQ(row["state"], "online");
-  EXPECT_EQ(row["executors"]["async"], 10'000);
-  EXPECT_EQ(row["labels"]["zone"], "a");
 }
 
 TEST(JobVerdictTest, SaysItInOneSentence) {

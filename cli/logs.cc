@@ -1,4 +1,3 @@
-#include <sodium.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,32 +12,12 @@
 #include "cli/print.h"
 #include "cli/words.h"
 #include "nlohmann/json.hpp"
+#include "wire/reply_json.h"
 
 namespace remuda {
 namespace {
 
 using nlohmann::json;
-
-// The captured stream inside a result: text, or {"base64": ...} for bytes
-// that are not UTF-8. Empty if the result holds none.
-std::string InlineStream(const json& output, const char* name) {
-  if (!output.is_object() || !output.contains(name)) return "";
-  const json& stream = output[name];
-  if (stream.is_string()) return stream.get<std::string>();
-  if (!stream.is_object() || !stream.value("base64", json()).is_string()) {
-    return "";
-  }
-  const std::string coded = stream["base64"].get<std::string>();
-  std::string bytes(coded.size(), '\0');
-  size_t size = 0;
-  if (sodium_base642bin(reinterpret_cast<unsigned char*>(bytes.data()),
-                        bytes.size(), coded.data(), coded.size(), nullptr,
-                        &size, nullptr, sodium_base64_VARIANT_ORIGINAL) != 0) {
-    return "";
-  }
-  bytes.resize(size);
-  return bytes;
-}
 
 void Write(const std::string& bytes) {
   // A terminal is not steered by what a task wrote.
@@ -115,7 +94,6 @@ ExitCode LogsCommand(const LogsOptions& options) {
                                     " has no task " +
                                     std::to_string(options.task)));
   }
-  const json output = json::parse(page->tasks[0].output, nullptr, false);
   Sink sink(options.common.json);
   for (const Stream& stream :
        std::array<Stream, 2>{{{1, "stdout"}, {2, "stderr"}}}) {
@@ -123,7 +101,8 @@ ExitCode LogsCommand(const LogsOptions& options) {
     if (stream.number == 2 && options.only_stdout) continue;
     absl::StatusOr<bool> kept = CopyKept(**connection, options, stream, sink);
     if (!kept.ok()) return Fail(kept.status());
-    if (!*kept) sink.Add(stream.name, InlineStream(output, stream.name));
+    if (!*kept)
+      sink.Add(stream.name, InlineStream(page->tasks[0].output, stream.name));
   }
   sink.Finish();
   return ExitCode::kOk;

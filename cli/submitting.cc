@@ -18,6 +18,7 @@
 #include "cli/words.h"
 #include "jobs/spec.h"
 #include "jobs/states.h"
+#include "wire/reply_json.h"
 
 namespace remuda {
 namespace {
