@@ -165,6 +165,7 @@ void FillPb(const JobSummary& in, pb::JobSummary& out) {
   if (in.started_at) out.set_started_at(Nanoseconds(*in.started_at));
   if (in.finished_at) out.set_finished_at(Nanoseconds(*in.finished_at));
   out.set_reason(in.reason);
+  out.set_owner(in.owner);
 }
 
 absl::StatusOr<JobSummary> SummaryFromPb(pb::JobSummary& in) {
@@ -186,7 +187,8 @@ absl::StatusOr<JobSummary> SummaryFromPb(pb::JobSummary& in) {
                  .accepted_at = WallFrom(in.accepted_at()),
                  .started_at = std::nullopt,
                  .finished_at = std::nullopt,
-                 .reason = std::move(*in.mutable_reason())};
+                 .reason = std::move(*in.mutable_reason()),
+                 .owner = std::move(*in.mutable_owner())};
   std::copy(in.tasks().begin(), in.tasks().end(), out.tasks.begin());
   if (in.has_started_at()) out.started_at = WallFrom(in.started_at());
   if (in.has_finished_at()) out.finished_at = WallFrom(in.finished_at());

@@ -109,6 +109,7 @@ struct JobSummary {
   std::optional<WallTime> started_at;
   std::optional<WallTime> finished_at;
   std::string reason;  // why it failed, was cancelled or is waiting
+  std::string owner;   // name of the identity that submitted; empty: local
 
   friend bool operator==(const JobSummary&, const JobSummary&) = default;
 };

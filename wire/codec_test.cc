@@ -148,7 +148,8 @@ JobSummary AnySummary() {
           .accepted_at = WallTime(seconds(1'700'000'000)),
           .started_at = WallTime(seconds(1'700'000'001)),
           .finished_at = std::nullopt,
-          .reason = std::string("bytes \xff", 7)};
+          .reason = std::string("bytes \xff", 7),
+          .owner = "alice"};
 }
 
 std::vector<ClientReply> Replies() {

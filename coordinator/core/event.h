@@ -47,6 +47,7 @@ struct AgentLeft {
 struct JobAccepted {
   JobId id;
   std::string key;        // of the submission
+  std::string owner;      // who submitted; empty: local
   uint32_t document = 0;  // its place there
   std::string digest;     // of the job's canonical JSON and items
   // Shared: store and core keep the same immutable job and its JSON.

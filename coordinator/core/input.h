@@ -41,6 +41,7 @@ struct JobToAccept {
   std::shared_ptr<const Job> job;
   std::shared_ptr<const std::string> job_json;
   std::string digest;
+  std::string owner;  // the name of the identity that submits; empty: local
   uint64_t tasks = 0;
   uint64_t item_bytes_max = 0;  // the longest item of a list; else 0
   ExecutorKind executor = ExecutorKind::kProcessPool;

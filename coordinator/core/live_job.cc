@@ -63,6 +63,7 @@ JobSummary SummaryOf(const LiveJob& job) {
   summary.accepted_at = job.accepted.at;
   summary.started_at = job.started_at;
   summary.reason = job.reason;
+  summary.owner = job.accepted.owner;
   return summary;
 }
 

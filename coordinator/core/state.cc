@@ -415,7 +415,8 @@ std::string CoreState::Digest() const {
   for (const JobId id : LiveJobs()) {
     const LiveJob& job = *jobs_.at(id);
     number(id.value);
-    text += job.accepted.key + '\n' + job.accepted.digest + '\n';
+    text += job.accepted.key + '\n' + job.accepted.owner + '\n' +
+            job.accepted.digest + '\n';
     number(static_cast<uint64_t>(job.state));
     number(job.attempts);
     number(job.losses);

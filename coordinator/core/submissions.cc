@@ -93,6 +93,7 @@ void DecideSubmit(CoreState& state, const Now& now, Peer client,
     const JobId id{state.last_job.value + 1};
     state.Emit(JobAccepted{.id = id,
                            .key = key,
+                           .owner = std::move(job.owner),
                            .document = document++,
                            .digest = std::move(job.digest),
                            .job = std::move(job.job),

@@ -111,6 +111,7 @@ Written Write(const JobAccepted& event) {
           event.id,
           event.at,
           {{"key", event.key},
+           {"owner", event.owner},
            {"document", event.document},
            {"digest", event.digest},
            {"job", *event.job_json},
@@ -126,6 +127,8 @@ JobAccepted ReadJobAccepted(const HistoryRow& row, const json& body) {
   absl::StatusOr<Job> job = JobFromJson(*job_json);
   return {.id = row.job,
           .key = body.at("key").get<std::string>(),
+          // Not in histories of before there were owners.
+          .owner = body.value("owner", ""),
           .document = body.at("document").get<uint32_t>(),
           .digest = body.at("digest").get<std::string>(),
           .job = std::make_shared<const Job>(std::move(job).value()),

@@ -44,13 +44,22 @@ absl::StatusOr<std::optional<JobSummary>> StoreReader::FindJob(JobId job) {
   return std::optional<JobSummary>(*std::move(summary));
 }
 
-absl::StatusOr<JobSummaries> StoreReader::Jobs(const GetJobs& request) {
+absl::Status StoreReader::CheckOwner(JobId job, const Owner& owner) {
+  if (!owner.has_value()) return absl::OkStatus();
+  absl::StatusOr<std::optional<JobSummary>> found = FindJob(job);
+  if (!found.ok()) return found.status();
+  if (found->has_value() && (*found)->owner == *owner) return absl::OkStatus();
+  return absl::NotFoundError("there is no job " + std::to_string(job.value));
+}
+
+absl::StatusOr<JobSummaries> StoreReader::Jobs(const GetJobs& request,
+                                               const Owner& owner) {
   JobSummaries reply;
   if (!request.ids.empty()) {
     for (const JobId id : request.ids) {
       absl::StatusOr<std::optional<JobSummary>> job = FindJob(id);
       if (!job.ok()) return job.status();
-      if (!job->has_value()) {
+      if (!job->has_value() || (owner && (*job)->owner != *owner)) {
         return absl::NotFoundError("there is no job " +
                                    std::to_string(id.value));
       }
@@ -59,10 +68,13 @@ absl::StatusOr<JobSummaries> StoreReader::Jobs(const GetJobs& request) {
     }
     return reply;
   }
-  const absl::StatusOr<Statement*> select =
-      Prepared(SelectJobSql() + "ORDER BY j.job DESC LIMIT ?");
+  const absl::StatusOr<Statement*> select = Prepared(
+      SelectJobSql() + (owner ? "WHERE d.owner = ? AND d.owner <> '' " : "") +
+      "ORDER BY j.job DESC LIMIT ?");
   if (!select.ok()) return select.status();
-  (*select)->BindUnsigned(0, std::min<uint64_t>(request.limit, kJobsMax));
+  if (owner) (*select)->BindText(0, *owner);
+  (*select)->BindUnsigned(owner ? 1 : 0,
+                          std::min<uint64_t>(request.limit, kJobsMax));
   absl::StatusOr<bool> row = (*select)->Step();
   for (; row.ok() && *row; row = (*select)->Step()) {
     absl::StatusOr<JobSummary> summary = ReadJobSummary(**select);

@@ -38,9 +38,14 @@ class StoreReader {
 
   static absl::StatusOr<StoreReader> Open(const std::string& database_path);
 
-  absl::StatusOr<JobSummaries> Jobs(const GetJobs& request);
-  absl::StatusOr<ResultPage> Results(const GetResults& request);
-  absl::StatusOr<LogPage> Logs(const GetLogs& request);
+  // With an owner, as if there were no jobs but this owner's.
+  using Owner = std::optional<std::string>;
+  absl::StatusOr<JobSummaries> Jobs(const GetJobs& request,
+                                    const Owner& owner = std::nullopt);
+  absl::StatusOr<ResultPage> Results(const GetResults& request,
+                                     const Owner& owner = std::nullopt);
+  absl::StatusOr<LogPage> Logs(const GetLogs& request,
+                               const Owner& owner = std::nullopt);
 
   // Nothing is no error here.
   absl::StatusOr<std::optional<JobSummary>> FindJob(JobId job);
@@ -53,6 +58,9 @@ class StoreReader {
 
  private:
   struct Page;
+
+  // NotFound if there is no such job of that owner.
+  absl::Status CheckOwner(JobId job, const Owner& owner);
 
   explicit StoreReader(Database database) : database_(std::move(database)) {}
 

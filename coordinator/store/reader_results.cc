@@ -52,8 +52,10 @@ struct StoreReader::Page {
   }
 };
 
-absl::StatusOr<ResultPage> StoreReader::Results(const GetResults& request) {
-  absl::Status status = database_.Execute("BEGIN");
+absl::StatusOr<ResultPage> StoreReader::Results(const GetResults& request,
+                                                const Owner& owner) {
+  absl::Status status = CheckOwner(request.job, owner);
+  if (status.ok()) status = database_.Execute("BEGIN");
   if (!status.ok()) return status;
   absl::StatusOr<ResultPage> page = ReadResults(request);
   status = database_.Execute("COMMIT");
@@ -61,8 +63,10 @@ absl::StatusOr<ResultPage> StoreReader::Results(const GetResults& request) {
   return page;
 }
 
-absl::StatusOr<LogPage> StoreReader::Logs(const GetLogs& request) {
-  absl::Status status = database_.Execute("BEGIN");
+absl::StatusOr<LogPage> StoreReader::Logs(const GetLogs& request,
+                                          const Owner& owner) {
+  absl::Status status = CheckOwner(request.job, owner);
+  if (status.ok()) status = database_.Execute("BEGIN");
   if (!status.ok()) return status;
   absl::StatusOr<LogPage> page = ReadLogs(request);
   status = database_.Execute("COMMIT");

@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <iterator>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -93,6 +94,17 @@ CREATE TRIGGER event_stays BEFORE UPDATE ON events
 BEGIN SELECT RAISE(ABORT, 'the history would change'); END;
 )sql";
 
+// What each version added to the tables of the one before; the first stands
+// above. A step that was released never changes.
+constexpr const char* kSteps[] = {
+    // 2: whose a job is. Only the jobs of named owners cost an index entry.
+    R"sql(
+ALTER TABLE definitions ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+CREATE INDEX definitions_by_owner ON definitions (owner) WHERE owner <> '';
+)sql",
+};
+static_assert(std::size(kSteps) + 1 == kSchemaVersion);
+
 std::string BytesOf(sqlite3_value* value) {
   const void* bytes = sqlite3_value_blob(value);
   const int size = sqlite3_value_bytes(value);
@@ -137,11 +149,18 @@ absl::Status PrepareSchema(Database& database) {
         std::to_string(*version) + ", this one knows " +
         std::to_string(kSchemaVersion) + "): use that version or a new folder");
   }
-  return database.Execute(
-      "BEGIN IMMEDIATE;" + std::string(kTables) +
-      "INSERT INTO meta VALUES ('generation', '" + RandomHex(16) +
-      "'), ('last_grant', 0), ('term', 0);" +
-      "PRAGMA user_version = " + std::to_string(kSchemaVersion) + ";COMMIT;");
+  std::string sql = "BEGIN IMMEDIATE;";
+  if (*version == 0) {
+    sql += std::string(kTables) + "INSERT INTO meta VALUES ('generation', '" +
+           RandomHex(16) + "'), ('last_grant', 0), ('term', 0);";
+  }
+  const int64_t steps_done = *version == 0 ? 0 : *version - 1;
+  for (size_t step = static_cast<size_t>(steps_done); step < std::size(kSteps);
+       ++step) {
+    sql += kSteps[step];
+  }
+  return database.Execute(sql + "PRAGMA user_version = " +
+                          std::to_string(kSchemaVersion) + ";COMMIT;");
 }
 
 }  // namespace remuda

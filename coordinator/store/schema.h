@@ -6,10 +6,11 @@
 namespace remuda {
 
 // The tables of the store, described once in schema.cc. A newer version is
-// refused; when an older one exists, this is where it will be carried over.
-inline constexpr int64_t kSchemaVersion = 1;
+// refused; an older one is carried over when it is opened.
+inline constexpr int64_t kSchemaVersion = 2;
 
-// Gives a read-write connection its functions and an empty file its tables.
+// Gives a read-write connection its functions, and the file the tables of this
+// version.
 //
 // Errors: FailedPrecondition if a newer Remuda wrote the file, and those of
 //         Database.

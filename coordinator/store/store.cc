@@ -96,7 +96,8 @@ absl::Status Store::Prepare() {
       "BEGIN IMMEDIATE",
       "COMMIT",
       "INSERT INTO events VALUES (?, ?, ?, ?, ?)",
-      "INSERT INTO definitions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO definitions VALUES "
+      "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       "INSERT INTO jobs (job, state, reason) VALUES (?, 0, '')",
       "UPDATE jobs SET state = ?, pending = ?, running = ?, succeeded = ?, "
       "failed = ?, timed_out = ?, cancelled = ?, lost = ?, skipped = ?, "
@@ -278,6 +279,7 @@ absl::Status Store::WriteFact(const JobAccepted& event, const CommitUnit& unit,
   definition.BindText(10, event.job->name);
   definition.BindText(11, event.job->type);
   definition.BindText(12, *event.job_json);
+  definition.BindText(13, event.owner);
   absl::Status status = Run(kInsertDefinition, batch);
   if (!status.ok()) return status;
 

@@ -75,6 +75,25 @@ TEST_F(StoreTest, AFileOfANewerFormatIsRefused) {
   EXPECT_TRUE(absl::IsFailedPrecondition(store.status())) << store.status();
 }
 
+TEST_F(StoreTest, AFileOfBeforeThereWereOwnersIsCarriedOver) {
+  {
+    Store store = Open();
+    ASSERT_TRUE(Commit(store, AcceptRange({1}, "key", 10)).ok());
+  }
+  ASSERT_TRUE(Tamper("DROP INDEX definitions_by_owner; "
+                     "ALTER TABLE definitions DROP COLUMN owner; "
+                     "PRAGMA user_version = 1")
+                  .ok());
+  for (const char* when : {"carried over", "opened again"}) {
+    Store store = Open();
+    const absl::StatusOr<StoredState> state = store.Load();
+    ASSERT_TRUE(state.ok()) << when << state.status();
+    ASSERT_EQ(state->jobs.size(), 1u) << when;
+    EXPECT_EQ(state->jobs[0].accepted.key, "key") << when;
+    EXPECT_EQ(state->jobs[0].accepted.owner, "") << when;
+  }
+}
+
 TEST_F(StoreTest, AFileThatIsNoDatabaseIsRefused) {
   { const Store store = Open(); }
   std::filesystem::remove(folder_ + "/remuda.sqlite-wal");

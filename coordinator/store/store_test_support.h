@@ -35,6 +35,7 @@ inline JobAccepted TestAccepted(JobId id, const std::string& key, Job job,
   JobAccepted event;
   event.id = id;
   event.key = key;
+  event.owner = "alice";
   event.digest = "digest-of-" + key;
   event.job_json = std::make_shared<const std::string>(JobToJson(job));
   event.job = std::make_shared<const Job>(std::move(job));

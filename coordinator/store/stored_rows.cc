@@ -33,6 +33,7 @@ enum Column : int {
   kFinishedAt,
   kReason,
   kBody,
+  kOwner,
 };
 
 std::optional<WallTime> OptionalTime(const Statement& row, int column) {
@@ -48,7 +49,7 @@ std::string SelectJobSql() {
          "j.state, j.cancel_requested, j.pending, j.running, j.succeeded, "
          "j.failed, j.timed_out, j.cancelled, j.lost, j.skipped, j.attempts, "
          "j.infrastructure_losses, j.started_at, j.finished_at, j.reason, "
-         "d.body FROM jobs j JOIN definitions d ON d.job = j.job ";
+         "d.body, d.owner FROM jobs j JOIN definitions d ON d.job = j.job ";
 }
 
 absl::StatusOr<JobSummary> ReadJobSummary(const Statement& row) {
@@ -76,6 +77,7 @@ absl::StatusOr<JobSummary> ReadJobSummary(const Statement& row) {
   summary.started_at = OptionalTime(row, kStartedAt);
   summary.finished_at = OptionalTime(row, kFinishedAt);
   summary.reason = row.Text(kReason);
+  summary.owner = row.Text(kOwner);
   return summary;
 }
 
@@ -91,6 +93,7 @@ absl::StatusOr<StoredJob> ReadStoredJob(const Statement& row) {
   StoredJob stored;
   stored.accepted = {.id = summary->id,
                      .key = row.Text(kKey),
+                     .owner = summary->owner,
                      .document = static_cast<uint32_t>(row.Unsigned(kDocument)),
                      .digest = row.Text(kDigest),
                      .job = std::make_shared<const Job>(*std::move(job)),
