@@ -32,6 +32,17 @@ RequestError ErrorOf(const absl::Status& status) {
   return error;
 }
 
+absl::Status NoSuchJob(JobId job) {
+  return absl::NotFoundError("there is no job " + std::to_string(job.value));
+}
+
+// The key of the submission that a request belongs to; null for others.
+std::string* KeyOf(ClientRequest& request) {
+  if (auto* upload = std::get_if<UploadItems>(&request)) return &upload->key;
+  if (auto* submit = std::get_if<Submit>(&request)) return &submit->key;
+  return nullptr;
+}
+
 absl::Status Busy() {
   return absl::UnavailableError(
       "the coordinator has too many requests waiting; try again");
@@ -39,9 +50,24 @@ absl::Status Busy() {
 
 }  // namespace
 
-void CoordinatorLoop::OnRequest(Peer peer, uint64_t number,
-                                ClientRequest request) {
-  std::visit([&](auto& one) { On(peer, number, std::move(one)); }, request);
+void CoordinatorLoop::OnRequest(Peer peer, const Identity& identity,
+                                uint64_t number, ClientRequest request) {
+  if (Denied(peer, identity, number, request)) return;
+  const Asker asker = {.peer = peer,
+                       .number = number,
+                       .permission = MayAsk(identity.role, request),
+                       .name = identity.name};
+  if (std::string* const key = KeyOf(request)) {
+    if (key->empty() || key->size() > ItemStaging::kKeyBytesMax) {
+      ReplyError(asker,
+                 absl::InvalidArgumentError(
+                     "a key has 1 to " +
+                     std::to_string(ItemStaging::kKeyBytesMax) + " bytes"));
+      return;
+    }
+    *key = OwnedKey(identity.name, *key);
+  }
+  std::visit([&](auto& one) { On(asker, std::move(one)); }, request);
 }
 
 void CoordinatorLoop::ReplyError(Peer peer, uint64_t number,
@@ -49,123 +75,134 @@ void CoordinatorLoop::ReplyError(Peer peer, uint64_t number,
   Reply(peer, number, ErrorOf(status));
 }
 
-void CoordinatorLoop::On(Peer peer, uint64_t number, UploadItems request) {
+void CoordinatorLoop::On(const Asker& asker, UploadItems request) {
   const absl::StatusOr<uint64_t> bytes = staging_.Add(request, loop_.Now());
   if (!bytes.ok()) {
-    ReplyError(peer, number, bytes.status());
+    ReplyError(asker, bytes.status());
   } else {
-    Reply(peer, number, UploadAccepted{.bytes = *bytes});
+    Reply(asker, UploadAccepted{.bytes = *bytes});
   }
 }
 
-void CoordinatorLoop::On(Peer peer, uint64_t number, Submit request) {
+void CoordinatorLoop::On(const Asker& asker, Submit request) {
   if (store_->full()) {
-    ReplyError(peer, number, Busy());
+    ReplyError(asker, Busy());
     return;
   }
   StagedLists lists = staging_.Submit(request.key, loop_.Now());
   const bool taken = submissions_->Ask(
-      [this, peer, number, request = std::move(request),
+      [this, asker, request = std::move(request),
        lists = std::move(lists)](StoreReader& reader) -> std::function<void()> {
         absl::StatusOr<std::optional<StoredSubmission>> stored =
             reader.FindSubmission(request.key);
         absl::StatusOr<PreparedSubmission> prepared =
             stored.ok() ? PrepareSubmission(request, lists, *stored)
                         : stored.status();
-        return [this, peer, number, key = request.key,
-                prepared = std::move(prepared),
+        return [this, asker, key = request.key, prepared = std::move(prepared),
                 stored = std::move(stored)]() mutable {
-          AcceptPrepared(peer, number, key, std::move(prepared),
+          AcceptPrepared(asker, key, std::move(prepared),
                          stored.ok() ? *std::move(stored) : std::nullopt);
         };
       });
   if (taken) {
-    submitted_at_[{peer, number}] = loop_.Now();
+    submitted_at_[{asker.peer, asker.number}] = loop_.Now();
   } else {
-    ReplyError(peer, number, Busy());
+    ReplyError(asker, Busy());
   }
 }
 
 void CoordinatorLoop::AcceptPrepared(
-    Peer peer, uint64_t number, const std::string& key,
+    const Asker& asker, const std::string& key,
     absl::StatusOr<PreparedSubmission> prepared,
     std::optional<StoredSubmission> stored) {
   if (!prepared.ok()) {
     metrics_.OnInvalidSubmission();
-    ReplyError(peer, number, prepared.status());
+    ReplyError(asker, prepared.status());
     return;
   }
+  for (JobToAccept& job : prepared->jobs) job.owner = asker.name;
   for (StagedItems& items : prepared->items) {
     pending_items_.push_back(std::move(items));
   }
-  core_.OnSubmit(CurrentTime(), peer, number, key, std::move(prepared->jobs),
-                 std::move(stored));
+  core_.OnSubmit(CurrentTime(), asker.peer, asker.number, key,
+                 std::move(prepared->jobs), std::move(stored));
   changed_ = true;
 }
 
-void CoordinatorLoop::On(Peer peer, uint64_t number, CancelJob request) {
-  if (core_.summary(request.job).has_value()) {
-    core_.OnCancel(CurrentTime(), peer, number, request, std::nullopt);
+void CoordinatorLoop::On(const Asker& asker, CancelJob request) {
+  if (const auto live = core_.summary(request.job)) {
+    if (!asker.MaySee(*live)) {
+      ReplyError(asker, NoSuchJob(request.job));
+      return;
+    }
+    core_.OnCancel(CurrentTime(), asker.peer, asker.number, request,
+                   std::nullopt);
     changed_ = true;
     return;
   }
-  const bool taken = queries_->Ask(
-      [this, peer, number, request = std::move(request)](StoreReader& reader) {
-        absl::StatusOr<std::optional<JobSummary>> job =
-            reader.FindJob(request.job);
-        return [this, peer, number, request, job = std::move(job)] {
-          if (!job.ok()) {
-            ReplyError(peer, number, job.status());
-            return;
-          }
-          core_.OnCancel(CurrentTime(), peer, number, request, *job);
-          changed_ = true;
-        };
-      });
-  if (!taken) ReplyError(peer, number, Busy());
+  const bool taken = queries_->Ask([this, asker, request = std::move(request)](
+                                       StoreReader& reader) {
+    absl::StatusOr<std::optional<JobSummary>> job = reader.FindJob(request.job);
+    return [this, asker, request, job = std::move(job)] {
+      if (!job.ok()) {
+        ReplyError(asker, job.status());
+        return;
+      }
+      // It may have been accepted since.
+      const auto live = core_.summary(request.job);
+      const auto& found = live.has_value() ? live : *job;
+      if (found.has_value() && !asker.MaySee(*found)) {
+        ReplyError(asker, NoSuchJob(request.job));
+        return;
+      }
+      core_.OnCancel(CurrentTime(), asker.peer, asker.number, request, *job);
+      changed_ = true;
+    };
+  });
+  if (!taken) ReplyError(asker, Busy());
 }
 
 template <typename Read>
-void CoordinatorLoop::AnswerFromStore(Peer peer, uint64_t number, Read read) {
-  const bool taken = queries_->Ask(
-      [this, peer, number, read = std::move(read)](StoreReader& reader) {
+void CoordinatorLoop::AnswerFromStore(const Asker& asker, Read read) {
+  const bool taken =
+      queries_->Ask([this, asker, read = std::move(read)](StoreReader& reader) {
         auto answer = read(reader);
-        return [this, peer, number, answer = std::move(answer)] {
+        return [this, asker, answer = std::move(answer)] {
           if (answer.ok()) {
-            Reply(peer, number, *answer);
+            Reply(asker, *answer);
           } else {
-            ReplyError(peer, number, answer.status());
+            ReplyError(asker, answer.status());
           }
         };
       });
-  if (!taken) ReplyError(peer, number, Busy());
+  if (!taken) ReplyError(asker, Busy());
 }
 
-void CoordinatorLoop::On(Peer peer, uint64_t number, GetJobs request) {
-  AnswerFromStore(peer, number,
-                  [request = std::move(request)](StoreReader& reader) {
-                    return reader.Jobs(request);
+void CoordinatorLoop::On(const Asker& asker, GetJobs request) {
+  AnswerFromStore(
+      asker, [request = std::move(request), owner = asker.only_owner()](
+                 StoreReader& reader) { return reader.Jobs(request, owner); });
+}
+
+void CoordinatorLoop::On(const Asker& asker, GetResults request) {
+  AnswerFromStore(asker,
+                  [request, owner = asker.only_owner()](StoreReader& reader) {
+                    return reader.Results(request, owner);
                   });
 }
 
-void CoordinatorLoop::On(Peer peer, uint64_t number, GetResults request) {
-  AnswerFromStore(peer, number, [request](StoreReader& reader) {
-    return reader.Results(request);
-  });
+void CoordinatorLoop::On(const Asker& asker, GetLogs request) {
+  AnswerFromStore(asker,
+                  [request, owner = asker.only_owner()](StoreReader& reader) {
+                    return reader.Logs(request, owner);
+                  });
 }
 
-void CoordinatorLoop::On(Peer peer, uint64_t number, GetLogs request) {
-  AnswerFromStore(peer, number, [request](StoreReader& reader) {
-    return reader.Logs(request);
-  });
-}
-
-void CoordinatorLoop::On(Peer peer, uint64_t number, WatchJobs request) {
+void CoordinatorLoop::On(const Asker& asker, WatchJobs request) {
   if (request.ids.empty() || request.ids.size() > Watches::kJobsMax) {
-    ReplyError(
-        peer, number,
-        absl::InvalidArgumentError(
-            "a watch has 1 to " + std::to_string(Watches::kJobsMax) + " jobs"));
+    ReplyError(asker, absl::InvalidArgumentError(
+                          "a watch has 1 to " +
+                          std::to_string(Watches::kJobsMax) + " jobs"));
     return;
   }
   GetJobs finished;
@@ -173,26 +210,26 @@ void CoordinatorLoop::On(Peer peer, uint64_t number, WatchJobs request) {
     if (!committed_.contains(id)) finished.ids.push_back(id);
   }
   if (finished.ids.empty()) {
-    AddWatch(peer, number, request, {});
+    AddWatch(asker, request, {});
     return;
   }
   const bool taken =
-      queries_->Ask([this, peer, number, request = std::move(request),
+      queries_->Ask([this, asker, request = std::move(request),
                      finished = std::move(finished)](StoreReader& reader) {
-        absl::StatusOr<JobSummaries> jobs = reader.Jobs(finished);
-        return [this, peer, number, request, jobs = std::move(jobs)] {
+        absl::StatusOr<JobSummaries> jobs =
+            reader.Jobs(finished, asker.only_owner());
+        return [this, asker, request, jobs = std::move(jobs)] {
           if (jobs.ok()) {
-            AddWatch(peer, number, request, jobs->jobs);
+            AddWatch(asker, request, jobs->jobs);
           } else {
-            ReplyError(peer, number, jobs.status());
+            ReplyError(asker, jobs.status());
           }
         };
       });
-  if (!taken) ReplyError(peer, number, Busy());
+  if (!taken) ReplyError(asker, Busy());
 }
 
-void CoordinatorLoop::AddWatch(Peer peer, uint64_t number,
-                               const WatchJobs& request,
+void CoordinatorLoop::AddWatch(const Asker& asker, const WatchJobs& request,
                                std::vector<JobSummary> stored) {
   // What was live when it was asked may have finished since, and the other
   // way round: what is known on the loop is what commits told it. What the
@@ -201,6 +238,10 @@ void CoordinatorLoop::AddWatch(Peer peer, uint64_t number,
   std::vector<JobId> unknown;
   for (const JobId id : request.ids) {
     const auto live = committed_.find(id);
+    if (live != committed_.end() && !asker.MaySee(live->second)) {
+      ReplyError(asker, NoSuchJob(id));
+      return;
+    }
     const auto read =
         std::find_if(stored.begin(), stored.end(),
                      [&](const JobSummary& job) { return job.id == id; });
@@ -215,26 +256,25 @@ void CoordinatorLoop::AddWatch(Peer peer, uint64_t number,
   }
   if (!unknown.empty()) {
     // Finished between the question and its answer: ask again.
-    On(peer, number, WatchJobs(request));
+    On(asker, WatchJobs(request));
     return;
   }
-  const absl::Status status = watches_.Add(peer, number, std::move(jobs));
+  const absl::Status status =
+      watches_.Add(asker.peer, asker.number, std::move(jobs));
   if (!status.ok())
-    ReplyError(peer, number,
-               absl::UnavailableError(std::string(status.message())));
+    ReplyError(asker, absl::UnavailableError(std::string(status.message())));
 }
 
-void CoordinatorLoop::On(Peer peer, uint64_t number, GetAgents) {
-  Reply(peer, number, AgentSummaries{.agents = core_.agents()});
+void CoordinatorLoop::On(const Asker& asker, GetAgents) {
+  Reply(asker, AgentSummaries{.agents = core_.agents()});
 }
 
-void CoordinatorLoop::On(Peer peer, uint64_t number, GetInfo) {
-  Reply(
-      peer, number,
-      Info{.version = options_.version,
-           .term = core_.term(),
-           .durability =
-               options_.durability == Durability::kFull ? "full" : "relaxed"});
+void CoordinatorLoop::On(const Asker& asker, GetInfo) {
+  Reply(asker, Info{.version = options_.version,
+                    .term = core_.term(),
+                    .durability = options_.durability == Durability::kFull
+                                      ? "full"
+                                      : "relaxed"});
 }
 
 }  // namespace remuda

@@ -7,14 +7,15 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "wire/frame_types.h"
 
 namespace remuda {
 
 absl::StatusOr<std::unique_ptr<CoordinatorLoop>> CoordinatorLoop::Start(
     const Options& options, Store store, WireContext& context, EventLoop& loop,
-    CoordinatorMetrics& metrics) {
+    CoordinatorMetrics& metrics, LoopDoor& door) {
   std::unique_ptr<CoordinatorLoop> self(
-      new CoordinatorLoop(options, loop, metrics));
+      new CoordinatorLoop(options, loop, metrics, door));
   const MonotonicTime start = loop.clock().Now();
   const absl::Status restored = self->Restore(store);
   if (!restored.ok()) return restored;
@@ -52,14 +53,23 @@ absl::StatusOr<std::unique_ptr<CoordinatorLoop>> CoordinatorLoop::Start(
   loop.AddTurnEnd([me] { me->EndTurn(); });
   loop.SetTurnObserver(
       [&metrics](Duration duration) { metrics.OnTurn(duration); });
+  door.Open([me](Peer peer, const Identity& identity, ClientRequest request) {
+    me->OnRequest(peer, identity, 1, std::move(request));
+  });
   self->ticked_ = loop.Now();
   self->Tick();
   return self;
 }
 
 CoordinatorLoop::CoordinatorLoop(const Options& options, EventLoop& loop,
-                                 CoordinatorMetrics& metrics)
-    : options_(options), loop_(loop), metrics_(metrics), core_(options.core) {}
+                                 CoordinatorMetrics& metrics, LoopDoor& door)
+    : options_(options),
+      loop_(loop),
+      metrics_(metrics),
+      core_(options.core),
+      door_(door) {}
+
+CoordinatorLoop::~CoordinatorLoop() { door_.Close(); }
 
 absl::Status CoordinatorLoop::Restore(Store& store) {
   absl::StatusOr<StoredState> state = store.Load();
@@ -83,6 +93,7 @@ void CoordinatorLoop::OnFrame(Peer peer, std::string_view frame) {
   }
   metrics_.OnFrameIn(frame);
   if (auto* agent = std::get_if<AgentFrame>(&*incoming)) {
+    if (Denied(peer, *agent)) return;
     core_.OnAgentMessage(
         CurrentTime(),
         {.peer = peer, .term = agent->term, .session = agent->session},
@@ -90,8 +101,48 @@ void CoordinatorLoop::OnFrame(Peer peer, std::string_view frame) {
     changed_ = true;
   } else {
     auto& request = std::get<RequestFrame>(*incoming);
-    OnRequest(peer, request.number, std::move(request.request));
+    OnRequest(peer, socket_->IdentityOf({peer.value}), request.number,
+              std::move(request.request));
   }
+}
+
+bool CoordinatorLoop::Denied(Peer peer, const AgentFrame& frame) {
+  const Identity identity = socket_->IdentityOf({peer.value});
+  if (MayServe(identity.role)) return false;
+  CountDenied(peer, identity, frame_types::TypeOf(frame.message));
+  const Refusal refusal = {.code = Refusal::Code::kForbidden,
+                           .reason = std::string("a key of the role ") +
+                                     RoleName(identity.role) +
+                                     " is not an agent's"};
+  Send(ToAgent{.peer = peer, .session = frame.session, .message = refusal});
+  return true;
+}
+
+bool CoordinatorLoop::Denied(Peer peer, const Identity& identity,
+                             uint64_t number, const ClientRequest& request) {
+  if (MayAsk(identity.role, request) != Permission::kDenied) return false;
+  const uint8_t type = frame_types::TypeOf(request);
+  CountDenied(peer, identity, type);
+  ReplyError(peer, number,
+             absl::PermissionDeniedError(
+                 std::string("the role ") + RoleName(identity.role) +
+                 " may not ask for " + std::string(FrameTypeName(type))));
+  return true;
+}
+
+void CoordinatorLoop::CountDenied(Peer peer, const Identity& identity,
+                                  uint8_t type) {
+  metrics_.OnDenied(identity.role, FrameTypeName(type));
+  ++denied_unlogged_;
+  if (loop_.Now() < denied_logged_ + kDeniedLogInterval) return;
+  Log(LogLevel::kWarning, "denied", "A peer asked for what it may not.",
+      {{"peer", peer.value},
+       {"identity", identity.name},
+       {"role", RoleName(identity.role)},
+       {"type", std::string(FrameTypeName(type))},
+       {"since_last", denied_unlogged_}});
+  denied_logged_ = loop_.Now();
+  denied_unlogged_ = 0;
 }
 
 void CoordinatorLoop::OnBadFrame(Peer peer, std::string_view frame,
@@ -233,6 +284,11 @@ void CoordinatorLoop::Reply(Peer peer, uint64_t number,
       metrics_.OnSubmitted(loop_.clock().Now() - submitted->second);
       submitted_at_.erase(submitted);
     }
+  }
+  if (LoopDoor::IsCaller(peer)) {
+    // Whoever has left hears no more of what it watched.
+    if (!door_.Deliver(peer, reply)) watches_.Drop(peer);
+    return;
   }
   std::string frame = EncodeReply(reply, number);
   metrics_.OnFrameOut(frame);

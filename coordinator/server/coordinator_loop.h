@@ -12,8 +12,10 @@
 #include "absl/status/statusor.h"
 #include "base/event_loop.h"
 #include "coordinator/core/core.h"
+#include "coordinator/server/asker.h"
 #include "coordinator/server/coordinator_metrics.h"
 #include "coordinator/server/item_staging.h"
+#include "coordinator/server/loop_door.h"
 #include "coordinator/server/outbox.h"
 #include "coordinator/server/reader_thread.h"
 #include "coordinator/server/submission.h"
@@ -40,6 +42,8 @@ class CoordinatorLoop {
   static constexpr Duration kStallMin = std::chrono::seconds(2);
   static constexpr Duration kStallGrace = std::chrono::seconds(2);
   static constexpr Duration kTickInterval = std::chrono::milliseconds(500);
+  // Denials are counted all, but logged at most so often.
+  static constexpr Duration kDeniedLogInterval = std::chrono::seconds(1);
 
   struct Options {
     std::string listen;
@@ -50,11 +54,12 @@ class CoordinatorLoop {
     std::function<void(const absl::Status&)> on_store_failure;
   };
 
-  // Restores the core from the store and listens.
+  // Restores the core from the store and listens; the door is open then.
   static absl::StatusOr<std::unique_ptr<CoordinatorLoop>> Start(
       const Options& options, Store store, WireContext& context,
-      EventLoop& loop, CoordinatorMetrics& metrics);
+      EventLoop& loop, CoordinatorMetrics& metrics, LoopDoor& door);
 
+  ~CoordinatorLoop();
   CoordinatorLoop(const CoordinatorLoop&) = delete;
   CoordinatorLoop& operator=(const CoordinatorLoop&) = delete;
 
@@ -65,7 +70,7 @@ class CoordinatorLoop {
 
  private:
   CoordinatorLoop(const Options& options, EventLoop& loop,
-                  CoordinatorMetrics& metrics);
+                  CoordinatorMetrics& metrics, LoopDoor& door);
   absl::Status Restore(Store& store);
 
   Now CurrentTime() const;
@@ -84,35 +89,49 @@ class CoordinatorLoop {
   void Tick();
   void OnCommitted(std::vector<CommitUnit> units);
 
+  // What is denied is answered, counted, logged, and done with.
+  bool Denied(Peer peer, const AgentFrame& frame);
+  bool Denied(Peer peer, const Identity& identity, uint64_t number,
+              const ClientRequest& request);
+  void CountDenied(Peer peer, const Identity& identity, uint8_t type);
+
   // Requests of clients (client_requests.cc).
-  void OnRequest(Peer peer, uint64_t number, ClientRequest request);
-  void On(Peer peer, uint64_t number, UploadItems request);
-  void On(Peer peer, uint64_t number, Submit request);
-  void On(Peer peer, uint64_t number, CancelJob request);
-  void On(Peer peer, uint64_t number, GetJobs request);
-  void On(Peer peer, uint64_t number, WatchJobs request);
-  void On(Peer peer, uint64_t number, GetResults request);
-  void On(Peer peer, uint64_t number, GetLogs request);
-  void On(Peer peer, uint64_t number, GetAgents request);
-  void On(Peer peer, uint64_t number, GetInfo request);
-  void AcceptPrepared(Peer peer, uint64_t number, const std::string& key,
+  void OnRequest(Peer peer, const Identity& identity, uint64_t number,
+                 ClientRequest request);
+  void On(const Asker& asker, UploadItems request);
+  void On(const Asker& asker, Submit request);
+  void On(const Asker& asker, CancelJob request);
+  void On(const Asker& asker, GetJobs request);
+  void On(const Asker& asker, WatchJobs request);
+  void On(const Asker& asker, GetResults request);
+  void On(const Asker& asker, GetLogs request);
+  void On(const Asker& asker, GetAgents request);
+  void On(const Asker& asker, GetInfo request);
+  void AcceptPrepared(const Asker& asker, const std::string& key,
                       absl::StatusOr<PreparedSubmission> prepared,
                       std::optional<StoredSubmission> stored);
-  void AddWatch(Peer peer, uint64_t number, const WatchJobs& request,
+  void AddWatch(const Asker& asker, const WatchJobs& request,
                 std::vector<JobSummary> stored);
   // Asks the store's reader; answers with what it says.
   template <typename Read>
-  void AnswerFromStore(Peer peer, uint64_t number, Read read);
+  void AnswerFromStore(const Asker& asker, Read read);
 
   void Send(const ::remuda::Send& send);
   void Reply(Peer peer, uint64_t number, const ClientReply& reply);
   void ReplyError(Peer peer, uint64_t number, const absl::Status& status);
+  void Reply(const Asker& asker, const ClientReply& reply) {
+    Reply(asker.peer, asker.number, reply);
+  }
+  void ReplyError(const Asker& asker, const absl::Status& status) {
+    ReplyError(asker.peer, asker.number, status);
+  }
   void SendWatches();
 
   const Options options_;
   EventLoop& loop_;
   CoordinatorMetrics& metrics_;
   Core core_;
+  LoopDoor& door_;
 
   std::map<Peer, uint32_t> strikes_;
   ItemStaging staging_;
@@ -124,6 +143,8 @@ class CoordinatorLoop {
   std::map<std::pair<Peer, uint64_t>, MonotonicTime> submitted_at_;
 
   MonotonicTime ticked_{};
+  MonotonicTime denied_logged_{};
+  uint64_t denied_unlogged_ = 0;
   MonotonicTime leases_hold_until_{};
 
   bool changed_ = true;  // the core was fed since the last turn

@@ -14,6 +14,7 @@
 #include "coordinator/store/store.h"
 #include "jobs/ids.h"
 #include "jobs/states.h"
+#include "wire/access.h"
 #include "wire/metrics.h"
 #include "wire/router_socket.h"
 
@@ -34,6 +35,8 @@ class CoordinatorMetrics {
   void OnFrameIn(std::string_view frame);
   void OnFrameOut(std::string_view frame);
   void OnMalformed(std::string_view reason);
+  // A message of that type that the role may not send.
+  void OnDenied(Role role, std::string_view type);
   void OnInvalidSubmission();
   void OnSubmitted(Duration from_receipt_to_durable_answer);
   void OnDispatch(Duration duration);  // one turn of the core
@@ -59,6 +62,8 @@ class CoordinatorMetrics {
   // Any thread: the sizes of the files of this database.
   void PublishSizes(const std::string& database_path);
   std::string Serialize() const { return metrics_.Serialize(); }
+  // For the numbers of other doors of this process. Any thread.
+  Metrics& registry() { return metrics_; }
 
  private:
   using Counter = Metrics::Counter;
@@ -83,6 +88,7 @@ class CoordinatorMetrics {
   };
 
   void AddTransport();
+  void AddDenials();
   void AddStore();
   void AddWork();
   void AddSessions();
@@ -95,6 +101,7 @@ class CoordinatorMetrics {
   Metrics metrics_;
   std::array<Counter, kFrameTypes> frames_;
   std::map<std::string, Counter, std::less<>> malformed_;
+  std::map<std::pair<Role, std::string>, Counter> denied_;
   std::map<std::string, Counter> totals_;  // without labels of their own
   std::map<std::string, Gauge> gauges_;
   std::map<std::pair<std::string, ExecutorKind>, Class> classes_;

@@ -10,6 +10,7 @@
 #include "base/mutex.h"
 #include "coordinator/server/coordinator_loop.h"
 #include "coordinator/server/coordinator_metrics.h"
+#include "coordinator/server/loop_door.h"
 #include "wire/status_server.h"
 
 namespace remuda {
@@ -49,7 +50,7 @@ class CoordinatorServer::Impl {
     };
     absl::StatusOr<std::unique_ptr<CoordinatorLoop>> coordinator =
         CoordinatorLoop::Start(loop_options, *std::move(store), context, loop_,
-                               metrics_);
+                               metrics_, door_);
     if (!coordinator.ok()) return coordinator.status();
     coordinator_ = *std::move(coordinator);
     endpoint_ = coordinator_->endpoint();
@@ -70,6 +71,9 @@ class CoordinatorServer::Impl {
 
   const std::string& endpoint() const { return endpoint_; }
   const std::string& http_address() const { return http_address_; }
+
+  Metrics& metrics() { return metrics_.registry(); }
+  RequestDoor& door() { return door_; }
 
   void Stop() {
     stopping_ = true;
@@ -157,6 +161,7 @@ class CoordinatorServer::Impl {
   const SystemClock clock_{SystemClock::Suspend::kCounted};
   CoordinatorMetrics metrics_;
   EventLoop loop_;
+  LoopDoor door_{loop_};
   std::unique_ptr<CoordinatorLoop> coordinator_;
   std::string endpoint_;
   std::string http_address_;
@@ -190,6 +195,10 @@ const std::string& CoordinatorServer::endpoint() const {
 const std::string& CoordinatorServer::http_address() const {
   return impl_->http_address();
 }
+
+Metrics& CoordinatorServer::metrics() { return impl_->metrics(); }
+
+RequestDoor& CoordinatorServer::door() { return impl_->door(); }
 
 void CoordinatorServer::Stop() { impl_->Stop(); }
 

@@ -7,7 +7,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "coordinator/server/request_door.h"
 #include "coordinator/store/store.h"
+#include "wire/metrics.h"
 #include "wire/wire_context.h"
 
 namespace remuda {
@@ -55,6 +57,13 @@ class CoordinatorServer {
   // With the chosen ports. http_address() is empty if there is none.
   const std::string& endpoint() const;
   const std::string& http_address() const;
+
+  // For requests that do not come over ZeroMQ. It stays until destruction, but
+  // answers nothing after Join().
+  RequestDoor& door();
+
+  // For the numbers of other doors of this process. Any thread.
+  Metrics& metrics();
 
   // Begins to stop: what was decided is still stored, then all doors close.
   void Stop();

@@ -8,7 +8,7 @@ namespace remuda {
 
 absl::StatusOr<uint64_t> ItemStaging::Add(const UploadItems& piece,
                                           MonotonicTime now) {
-  if (piece.key.empty() || piece.key.size() > kKeyBytesMax) {
+  if (piece.key.empty() || piece.key.size() > kOwnedKeyBytesMax) {
     return absl::InvalidArgumentError("a key has 1 to " +
                                       std::to_string(kKeyBytesMax) + " bytes");
   }

@@ -26,7 +26,9 @@ class ItemStaging {
   static constexpr uint64_t kSubmissionBytesMax = 64u << 20;
   static constexpr uint64_t kBytesMax = 256u << 20;
   static constexpr size_t kSubmissionsMax = 1'024;
-  static constexpr size_t kKeyBytesMax = 128;
+  static constexpr size_t kKeyBytesMax = 128;  // as a client sends it
+  // As it is kept, with its owner: coordinator/server/asker.h.
+  static constexpr size_t kOwnedKeyBytesMax = kKeyBytesMax + 65;
   static constexpr Duration kIdleMax = std::chrono::seconds(60);
 
   // Takes a piece and returns how much of that list is here now; the client

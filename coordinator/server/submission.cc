@@ -127,7 +127,8 @@ class Preparation {
 absl::StatusOr<PreparedSubmission> PrepareSubmission(
     const Submit& submit, const StagedLists& lists,
     const std::optional<StoredSubmission>& stored) {
-  if (submit.key.empty() || submit.key.size() > ItemStaging::kKeyBytesMax) {
+  if (submit.key.empty() ||
+      submit.key.size() > ItemStaging::kOwnedKeyBytesMax) {
     return absl::InvalidArgumentError(
         "a key has 1 to " + std::to_string(ItemStaging::kKeyBytesMax) +
         " bytes");
