@@ -5,6 +5,9 @@
 #include <string_view>
 #include <utility>
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
+
 #include "absl/status/status.h"
 #include "base/check.h"
 #include "wire/attempt_records.pb.h"
@@ -316,6 +319,46 @@ absl::StatusOr<std::vector<AttemptRecord>> DecodeAttemptRecords(
   texts = ReadTexts(in.error_length(), in.errors(), &AttemptRecord::error, out);
   if (!texts.ok()) return texts;
   return out;
+}
+
+bool ObserveWalls(const std::string& bytes, uint64_t count,
+                  BucketCounts& counts) {
+  using WireFormat = google::protobuf::internal::WireFormatLite;
+  google::protobuf::io::CodedInputStream in(
+      reinterpret_cast<const uint8_t*>(bytes.data()),
+      static_cast<int>(bytes.size()));
+  uint64_t rows = 0;
+  std::vector<int64_t> walls;
+  while (const uint32_t tag = in.ReadTag()) {
+    bool is_read = true;
+    if (tag == WireFormat::MakeTag(pb::AttemptRecords::kCountFieldNumber,
+                                   WireFormat::WIRETYPE_VARINT)) {
+      is_read = in.ReadVarint64(&rows);
+    } else if (tag ==
+               WireFormat::MakeTag(pb::AttemptRecords::kWallFieldNumber,
+                                   WireFormat::WIRETYPE_LENGTH_DELIMITED)) {
+      uint32_t length = 0;
+      is_read = in.ReadVarint32(&length) && length <= bytes.size();
+      const auto limit = in.PushLimit(static_cast<int>(length));
+      uint64_t wall = 0;
+      while (is_read && in.BytesUntilLimit() > 0) {
+        is_read = in.ReadVarint64(&wall) && walls.size() < kAttemptRecordsMax;
+        walls.push_back(static_cast<int64_t>(wall));
+      }
+      in.PopLimit(limit);
+    } else {
+      is_read = WireFormat::SkipField(&in, tag);
+    }
+    if (!is_read) return false;
+  }
+  if (rows != count || rows > kAttemptRecordsMax) return false;
+  if (walls.size() > 1 && walls.size() != rows) return false;
+  if (walls.size() == rows) {
+    for (const int64_t wall : walls) counts.Observe(Duration(wall));
+  } else {
+    counts.Observe(Duration(walls.empty() ? 0 : walls.front()), rows);
+  }
+  return true;
 }
 
 }  // namespace remuda

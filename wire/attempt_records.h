@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "jobs/ids.h"
 #include "jobs/outcome.h"
+#include "wire/bucket_counts.h"
 
 namespace remuda {
 
@@ -41,5 +42,10 @@ std::string EncodeAttemptRecords(std::span<const AttemptRecord> records);
 // Errors: InvalidArgument for bytes that are not such an encoding.
 absl::StatusOr<std::vector<AttemptRecord>> DecodeAttemptRecords(
     const std::string& bytes);
+
+// Adds what each of `count` attempts took, without reading the rest. False,
+// and adds nothing, if the bytes are not of that many.
+bool ObserveWalls(const std::string& bytes, uint64_t count,
+                  BucketCounts& counts);
 
 }  // namespace remuda

@@ -3,12 +3,15 @@
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
+#include <prometheus/metric_family.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <deque>
+#include <limits>
 #include <set>
 #include <utility>
 
@@ -45,12 +48,58 @@ void CheckLabels(const Metrics::Labels& labels) {
   }
 }
 
+// One child of a histogram counted elsewhere. prometheus-cpp has none that can
+// be set, so these go to the serializer by themselves.
+class CopiedBuckets {
+ public:
+  CopiedBuckets(const Metrics::Labels& labels, const BucketCounts& empty)
+      : labels_(labels), counts_(empty) {}
+
+  void Set(const BucketCounts& counts) {
+    const MutexLock lock(mutex_);
+    CHECK(counts.bounds().data() == counts_.bounds().data());
+    counts_ = counts;
+  }
+
+  bool Is(const Metrics::Labels& labels) const { return labels_ == labels; }
+
+  prometheus::ClientMetric Collect() const {
+    prometheus::ClientMetric metric;
+    for (const auto& [name, value] : labels_) {
+      metric.label.push_back({name, value});
+    }
+    const MutexLock lock(mutex_);
+    uint64_t up_to = 0;
+    for (size_t at = 0; at <= counts_.bounds().size(); ++at) {
+      up_to += counts_.count(at);
+      metric.histogram.bucket.push_back(
+          {up_to, at < counts_.bounds().size()
+                      ? counts_.bounds()[at]
+                      : std::numeric_limits<double>::infinity()});
+    }
+    metric.histogram.sample_count = up_to;
+    metric.histogram.sample_sum = counts_.sum();
+    return metric;
+  }
+
+ private:
+  const Metrics::Labels labels_;
+  mutable Mutex mutex_;
+  BucketCounts counts_ GUARDED_BY(mutex_);
+};
+
+struct CopiedFamily {
+  std::string help;
+  std::deque<CopiedBuckets> children;  // never move
+};
+
 }  // namespace
 
 class Metrics::Impl {
  public:
-  Impl()
-      : cpu_(Process<prometheus::Counter>("process_cpu_seconds_total",
+  explicit Impl(size_t series_max)
+      : series_max_(series_max),
+        cpu_(Process<prometheus::Counter>("process_cpu_seconds_total",
                                           "User and system CPU time spent.")),
         memory_(Process<prometheus::Gauge>("process_resident_memory_bytes",
                                            "Resident memory.")),
@@ -66,17 +115,31 @@ class Metrics::Impl {
   template <typename T, typename... Args>
   T* Add(Kind kind, const std::string& name, const std::string& help,
          Labels labels, Args&&... args) {
-    CHECK(IsWord(name) && name.starts_with("remuda_") && !help.empty());
-    CHECK((kind == Kind::kCounter) == name.ends_with("_total"));
-    CheckLabels(labels);
     const MutexLock lock(mutex_);
-    const auto known = kinds_.emplace(name, kind);
-    CHECK(known.first->second == kind);
-    if (!series_.contains({name, labels}) && series_.size() >= kSeriesMax) {
-      for (auto& [key, value] : labels) value = "other";
+    size_t series = 1;
+    if constexpr (std::is_same_v<T, prometheus::Histogram>) {
+      series = SeriesOfHistogram(args.size()...);
     }
-    series_.emplace(name, labels);
+    Admit(kind, name, help, series, labels);
     return &FamilyOf<T>(name, help).Add(labels, std::forward<Args>(args)...);
+  }
+
+  CopiedBuckets* AddCopied(const std::string& name, const std::string& help,
+                           const BucketCounts& empty, Labels labels) {
+    const MutexLock lock(mutex_);
+    Admit(Kind::kHistogram, name, help,
+          SeriesOfHistogram(empty.bounds().size()), labels);
+    CopiedFamily& family = copied_[name];
+    family.help = help;
+    for (CopiedBuckets& child : family.children) {
+      if (child.Is(labels)) return &child;
+    }
+    return &family.children.emplace_back(labels, empty);
+  }
+
+  size_t series() {
+    const MutexLock lock(mutex_);
+    return series_count_;
   }
 
   std::string Serialize() {
@@ -89,10 +152,38 @@ class Metrics::Impl {
     max_fds_.Set(usage.max_fds);
     start_time_.Set(usage.start_time_seconds);
     threads_.Set(usage.threads);
-    return prometheus::TextSerializer().Serialize(registry_.Collect());
+    std::vector<prometheus::MetricFamily> families = registry_.Collect();
+    for (const auto& [name, copied] : copied_) {
+      prometheus::MetricFamily& family = families.emplace_back();
+      family.name = name;
+      family.help = copied.help;
+      family.type = prometheus::MetricType::Histogram;
+      for (const CopiedBuckets& child : copied.children) {
+        family.metric.push_back(child.Collect());
+      }
+    }
+    return prometheus::TextSerializer().Serialize(families);
   }
 
  private:
+  // A series a bound, one for the rest, a sum and a count.
+  static size_t SeriesOfHistogram(size_t bounds) { return bounds + 3; }
+
+  // Checks what is to be added, and changes the labels if it is too much.
+  void Admit(Kind kind, const std::string& name, const std::string& help,
+             size_t series, Labels& labels) REQUIRES(mutex_) {
+    CHECK(IsWord(name) && name.starts_with("remuda_") && !help.empty());
+    CHECK((kind == Kind::kCounter) == name.ends_with("_total"));
+    CheckLabels(labels);
+    const auto known = kinds_.emplace(name, kind);
+    CHECK(known.first->second == kind);
+    if (series_.contains({name, labels})) return;
+    if (series_count_ + series > series_max_) {
+      for (auto& [key, value] : labels) value = "other";
+    }
+    if (series_.emplace(name, labels).second) series_count_ += series;
+  }
+
   template <typename T>
   prometheus::Family<T>& FamilyOf(const std::string& name,
                                   const std::string& help) {
@@ -117,6 +208,9 @@ class Metrics::Impl {
   prometheus::Registry registry_{prometheus::Registry::InsertBehavior::Merge};
   std::map<std::string, Kind> kinds_ GUARDED_BY(mutex_);
   std::set<std::pair<std::string, Labels>> series_ GUARDED_BY(mutex_);
+  size_t series_count_ GUARDED_BY(mutex_) = 0;
+  std::map<std::string, CopiedFamily> copied_ GUARDED_BY(mutex_);
+  const size_t series_max_;
 
   prometheus::Counter& cpu_;
   prometheus::Gauge& memory_;
@@ -153,8 +247,13 @@ void Metrics::Histogram::Observe(double value) {
   static_cast<prometheus::Histogram*>(histogram_)->Observe(value);
 }
 
-Metrics::Metrics(const std::string& role, const std::string& version)
-    : impl_(std::make_unique<Impl>()) {
+void Metrics::Buckets::Set(const BucketCounts& counts) {
+  static_cast<CopiedBuckets*>(copied_)->Set(counts);
+}
+
+Metrics::Metrics(const std::string& role, const std::string& version,
+                 size_t series_max)
+    : impl_(std::make_unique<Impl>(series_max)) {
   AddGauge("remuda_build_info", "What this process is; always 1.",
            {{"role", LabelValue(role)}, {"version", LabelValue(version)}})
       .Set(1);
@@ -183,6 +282,15 @@ Metrics::Histogram Metrics::AddHistogram(const std::string& name,
   return Histogram(impl_->Add<prometheus::Histogram>(Kind::kHistogram, name,
                                                      help, labels, bounds));
 }
+
+Metrics::Buckets Metrics::AddBuckets(const std::string& name,
+                                     const std::string& help,
+                                     const BucketCounts& empty,
+                                     const Labels& labels) {
+  return Buckets(impl_->AddCopied(name, help, empty, labels));
+}
+
+size_t Metrics::series() const { return impl_->series(); }
 
 std::string Metrics::Serialize() const { return impl_->Serialize(); }
 

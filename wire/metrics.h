@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "wire/bucket_counts.h"
+
 namespace remuda {
 
 // A process's numbers for Prometheus, in the text format 0.0.4. Which numbers
@@ -21,7 +23,8 @@ namespace remuda {
 // Lifetime: outlives what it handed out.
 class Metrics {
  public:
-  // Series beyond this many count under the label values "other".
+  // Series, as Prometheus counts them: each bucket of a histogram is one. What
+  // would come to more counts under the label values "other".
   static constexpr size_t kSeriesMax = 10'000;
 
   using Labels = std::map<std::string, std::string>;
@@ -67,8 +70,22 @@ class Metrics {
     void* histogram_ = nullptr;  // a prometheus::Histogram
   };
 
+  // A histogram that somebody else counts.
+  class Buckets {
+   public:
+    Buckets() = default;
+    // Takes over a copy. Its bounds are those that AddBuckets() was given.
+    void Set(const BucketCounts& counts);
+
+   private:
+    friend class Metrics;
+    explicit Buckets(void* copied) : copied_(copied) {}
+    void* copied_ = nullptr;
+  };
+
   // The role is "coordinator" or "agent".
-  Metrics(const std::string& role, const std::string& version);
+  Metrics(const std::string& role, const std::string& version,
+          size_t series_max = kSeriesMax);
   ~Metrics();
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
@@ -83,6 +100,12 @@ class Metrics {
   Histogram AddHistogram(const std::string& name, const std::string& help,
                          const std::vector<double>& bounds,
                          const Labels& labels = {});
+
+  Buckets AddBuckets(const std::string& name, const std::string& help,
+                     const BucketCounts& empty, const Labels& labels = {});
+
+  // Series so far, without the process's own.
+  size_t series() const;
 
   // What a scrape gets. May take some milliseconds: not for a loop's thread.
   std::string Serialize() const;
