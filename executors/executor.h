@@ -25,6 +25,26 @@ struct ExecutorFacts {
   Duration cost_per_task = Duration::zero();  // own cost, order of magnitude
 };
 
+// The processes that host handlers for an executor, for the metrics.
+struct WorkerNumbers {
+  // Of now.
+  uint64_t starting = 0;
+  uint64_t idle = 0;
+  uint64_t busy = 0;
+  uint64_t draining = 0;  // end when they have done what they hold
+
+  // Since the start: how they ended.
+  uint64_t exits_recycled = 0;  // told to, for their age, count or memory
+  uint64_t exits_error = 0;     // could not start, or exited unasked
+  uint64_t exits_signal = 0;    // by one that nobody of us sent
+  uint64_t exits_oom = 0;
+  uint64_t exits_timeout = 0;  // killed, as they did not stop when told to
+
+  // Since the start: processes that attempts left behind, killed with all
+  // that they had started.
+  uint64_t orphans_killed = 0;
+};
+
 enum class CancelMode : uint8_t {
   kAsk,    // SIGTERM, stop token, cancellation of the coroutine
   kForce,  // SIGKILL of all its processes; where the executor cannot, the
@@ -72,6 +92,9 @@ class Executor {
   // turn of the loop, so the agent reacts at its own pace, in batches, and is
   // never re-entered.
   virtual std::vector<Outcome> TakeOutcomes() = 0;
+
+  // All zero where no process hosts handlers.
+  virtual WorkerNumbers workers() const { return {}; }
 
   // Accepts nothing more; what cannot end by `deadline` is stopped by force
   // and reported as evicted.

@@ -41,12 +41,16 @@ absl::StatusOr<std::unique_ptr<CoordinatorLoop>> CoordinatorLoop::Start(
       *self->socket_, loop, [me](Peer peer) { me->OnPeerGone(peer); });
   self->store_ = std::make_unique<StoreThread>(
       std::move(store), loop,
-      StoreThread::Options{
-          .on_failure = options.on_store_failure,
-          .on_commit =
-              [&metrics](const CommitFacts& facts, Duration duration) {
-                metrics.OnCommit(facts, duration);
-              }},
+      StoreThread::Options{.on_failure = options.on_store_failure,
+                           .on_commit =
+                               [&metrics](const CommitFacts& facts,
+                                          Duration duration, Duration waited) {
+                                 metrics.OnCommit(facts, duration, waited);
+                               },
+                           .on_checkpoint =
+                               [&metrics](Duration duration) {
+                                 metrics.OnCheckpoint(duration);
+                               }},
       [me](std::vector<CommitUnit> units) {
         me->OnCommitted(std::move(units));
       });
@@ -298,6 +302,7 @@ void CoordinatorLoop::Reply(Peer peer, uint64_t number,
 void CoordinatorLoop::PublishMetrics() {
   metrics_.Publish({.core = core_.counters(),
                     .term = core_.term(),
+                    .now = loop_.clock().WallNow(),
                     .socket = socket_->counters(),
                     .loop = loop_.counters(),
                     .outbox_bytes = outbox_->bytes(),

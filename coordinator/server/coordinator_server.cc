@@ -144,7 +144,7 @@ class CoordinatorServer::Impl {
     Log(LogLevel::kError, "store_failed",
         "The state cannot be written; the coordinator stops.",
         {{"folder", options_.data}, {"reason", status.ToString()}});
-    metrics_.OnStoreError();
+    metrics_.OnStoreError(status);
     if (!options_.on_store_failure) {
       // Without the destructors of other threads' objects, as they still run.
       std::_Exit(kStorageExitCode);

@@ -154,4 +154,14 @@ absl::Status Database::Execute(const std::string& sql) {
 
 int64_t Database::changed_rows() const { return sqlite3_changes64(database_); }
 
+void Database::CountLogPages(int* pages) {
+  sqlite3_wal_hook(
+      database_,
+      [](void* kept, sqlite3*, const char*, int now) {
+        *static_cast<int*>(kept) = now;
+        return SQLITE_OK;
+      },
+      pages);
+}
+
 }  // namespace remuda

@@ -85,6 +85,10 @@ class Database {
   // Rows that the last INSERT, UPDATE or DELETE changed.
   int64_t changed_rows() const;
 
+  // Keeps in `pages`, which outlives this, how long the write-ahead log is;
+  // as of the last commit.
+  void CountLogPages(int* pages);
+
   sqlite3* handle() { return database_; }
 
  private:

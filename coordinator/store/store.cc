@@ -27,9 +27,9 @@ absl::Status Configure(Database& database, Durability durability) {
       "PRAGMA busy_timeout = " + std::to_string(kBusyMilliseconds) +
       "; PRAGMA journal_mode = WAL; PRAGMA synchronous = " +
       (durability == Durability::kFull ? "FULL" : "NORMAL") +
-      "; PRAGMA wal_autocheckpoint = " + std::to_string(kCheckpointPages) +
-      "; PRAGMA journal_size_limit = " + std::to_string(kLogFileBytesMax) +
-      "; PRAGMA cache_size = -" + std::to_string(kCacheKibibytes) +
+      "; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = " +
+      std::to_string(kLogFileBytesMax) + "; PRAGMA cache_size = -" +
+      std::to_string(kCacheKibibytes) +
       "; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;");
 }
 
@@ -89,7 +89,9 @@ absl::StatusOr<Store> Store::Open(const StoreOptions& options) {
 }
 
 Store::Store(DataFolder folder, Database database)
-    : folder_(std::move(folder)), database_(std::move(database)) {}
+    : folder_(std::move(folder)), database_(std::move(database)) {
+  database_.CountLogPages(log_pages_.get());
+}
 
 absl::Status Store::Prepare() {
   static constexpr std::array<const char*, kSqlCount> kTexts = {
@@ -172,6 +174,13 @@ absl::StatusOr<CommitFacts> Store::Commit(std::span<CommitUnit> units) {
   }
   for (const JobId job : batch.finished) list_jobs_.erase(job);
   return batch.facts;
+}
+
+bool Store::checkpoint_due() const { return *log_pages_ >= kCheckpointPages; }
+
+absl::Status Store::Checkpoint() {
+  // Readers hold back what they still see, which the next one moves.
+  return database_.Execute("PRAGMA wal_checkpoint(PASSIVE)");
 }
 
 absl::Status Store::WriteUnits(std::span<CommitUnit> units, Batch& batch) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <span>
 #include <string>
@@ -61,6 +62,11 @@ class Store {
   // for what must never be. Nothing of the units is stored then.
   absl::StatusOr<CommitFacts> Commit(std::span<CommitUnit> units);
 
+  // Whether the write-ahead log has grown enough to be moved into the file.
+  bool checkpoint_due() const;
+  // Moves what no reader needs any more. Errors: those of Database.
+  absl::Status Checkpoint();
+
   // Names this store for ever; made by random when the folder was new.
   const std::string& generation() const { return generation_; }
   const DataFolder& folder() const { return folder_; }
@@ -109,6 +115,8 @@ class Store {
   Statement& Get(Sql sql) { return statements_[sql]; }
 
   DataFolder folder_;
+  // Set by SQLite at each commit; on the heap, as the Store may move.
+  std::unique_ptr<int> log_pages_ = std::make_unique<int>(0);
   Database database_;
   std::array<Statement, kSqlCount> statements_;  // end before the database
   std::string generation_;

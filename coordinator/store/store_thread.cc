@@ -31,6 +31,7 @@ void StoreThread::Commit(CommitUnit unit) {
   CHECK(on_their_way_ <= 2 * kUnitsWaitingMax);
   {
     MutexLock lock(mutex_);
+    if (waiting_.empty()) waiting_since_ = loop_.clock().Now();
     waiting_.push_back(std::move(unit));
   }
   wake_.NotifyOne();
@@ -39,11 +40,13 @@ void StoreThread::Commit(CommitUnit unit) {
 void StoreThread::RunThread() {
   while (true) {
     std::vector<CommitUnit> units;
+    MonotonicTime since;
     {
       MutexLock lock(mutex_);
       while (waiting_.empty() && !stop_) wake_.Wait(mutex_);
       if (waiting_.empty()) return;
       units.swap(waiting_);
+      since = waiting_since_;
     }
     const MonotonicTime start = loop_.clock().Now();
     const absl::StatusOr<CommitFacts> facts = store_.Commit(units);
@@ -52,7 +55,7 @@ void StoreThread::RunThread() {
       return;
     }
     if (options_.on_commit) {
-      options_.on_commit(*facts, loop_.clock().Now() - start);
+      options_.on_commit(*facts, loop_.clock().Now() - start, start - since);
     }
     bool post = false;
     {
@@ -62,11 +65,28 @@ void StoreThread::RunThread() {
                         std::make_move_iterator(units.begin()),
                         std::make_move_iterator(units.end()));
     }
-    if (!post) continue;
-    loop_.Post([this, alive = alive_] {
-      if (*alive) TakeCommitted();
-    });
+    if (post) {
+      loop_.Post([this, alive = alive_] {
+        if (*alive) TakeCommitted();
+      });
+    }
+    if (!Checkpoint()) return;
   }
+}
+
+// Once the acknowledgements are on their way. False after an error.
+bool StoreThread::Checkpoint() {
+  if (!store_.checkpoint_due()) return true;
+  const MonotonicTime start = loop_.clock().Now();
+  const absl::Status done = store_.Checkpoint();
+  if (!done.ok()) {
+    if (options_.on_failure) options_.on_failure(done);
+    return false;
+  }
+  if (options_.on_checkpoint) {
+    options_.on_checkpoint(loop_.clock().Now() - start);
+  }
+  return true;
 }
 
 void StoreThread::TakeCommitted() {

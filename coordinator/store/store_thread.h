@@ -29,8 +29,11 @@ class StoreThread {
   struct Options {
     // On the store's thread, after the first error; usually ends the process.
     std::function<void(const absl::Status&)> on_failure;
-    // On the store's thread, after each transaction.
-    std::function<void(const CommitFacts&, Duration)> on_commit;
+    // On the store's thread, after each transaction: how long it took, and how
+    // long the oldest of its units had waited for it.
+    std::function<void(const CommitFacts&, Duration, Duration)> on_commit;
+    // On the store's thread, after each checkpoint.
+    std::function<void(Duration)> on_checkpoint;
   };
 
   // `on_committed` runs on the loop, with units in the order of Commit().
@@ -53,6 +56,7 @@ class StoreThread {
 
  private:
   void RunThread();
+  bool Checkpoint();
   void TakeCommitted();
 
   EventLoop& loop_;
@@ -65,6 +69,7 @@ class StoreThread {
   Mutex mutex_;
   CondVar wake_;
   std::vector<CommitUnit> waiting_ GUARDED_BY(mutex_);
+  MonotonicTime waiting_since_ GUARDED_BY(mutex_){};
   std::vector<CommitUnit> committed_ GUARDED_BY(mutex_);
   bool stop_ GUARDED_BY(mutex_) = false;
 

@@ -41,7 +41,8 @@ TEST_F(StoreThreadTest, CommitsInOrderAndInGroups) {
   StoreThread thread(
       Open(), loop_,
       {.on_failure = [](const absl::Status& status) { CHECK_OK(status); },
-       .on_commit = [&](const CommitFacts&, Duration) { ++transactions; }},
+       .on_commit = [&](const CommitFacts&, Duration,
+                        Duration) { ++transactions; }},
       [&](std::vector<CommitUnit> units) {
         for (const CommitUnit& unit : units) {
           order.push_back(

@@ -13,10 +13,15 @@ constexpr Duration kRelaunchPause = std::chrono::seconds(1);
 
 // Kills what carries the mark and has escaped a spawner that was itself
 // killed.
-void KillMarked(const std::string& mark) {
+// Says how many there were.
+uint64_t KillMarked(const std::string& mark) {
+  uint64_t killed = 0;
   for (const ProcessFacts& process : ReadProcesses()) {
-    if (ReadMark(process.pid).rfind(mark, 0) == 0) KillProcess(process);
+    if (ReadMark(process.pid).rfind(mark, 0) != 0) continue;
+    KillProcess(process);
+    ++killed;
   }
+  return killed;
 }
 
 }  // namespace
@@ -96,6 +101,9 @@ void ProcessHost::OnReadable() {
     return;
   }
   for (const SpawnerReport& report : *reports) {
+    if (const auto* exited = std::get_if<ProcessExited>(&report)) {
+      orphans_killed_ += exited->orphans_killed;
+    }
     std::visit([this](const auto& one) { Report(one.id, one); }, report);
   }
 }
@@ -105,7 +113,7 @@ void ProcessHost::OnSpawnerDied() {
   spawner_.reset();
   waits_for_room_ = false;
   has_unsent_ = false;
-  KillMarked(mark_);
+  orphans_killed_ += KillMarked(mark_);
   const auto lost = std::exchange(running_, {});
   for (const auto& [id, ended] : lost) ended(ProcessLost{});
 }

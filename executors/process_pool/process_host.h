@@ -49,6 +49,9 @@ class ProcessHost {
   // At the end of each turn.
   void Flush();
 
+  // Processes that outlived what had started them and were killed.
+  uint64_t orphans_killed() const { return orphans_killed_; }
+
  private:
   void OnReadable();
   void OnSpawnerDied();
@@ -62,6 +65,7 @@ class ProcessHost {
   std::unique_ptr<Spawner> spawner_;  // null if none could be started
   MonotonicTime next_launch_;
   uint64_t last_id_ = 0;
+  uint64_t orphans_killed_ = 0;
   bool has_unsent_ = false;
   bool waits_for_room_ = false;
   absl::flat_hash_map<uint64_t, Ended> running_;

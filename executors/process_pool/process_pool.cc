@@ -195,6 +195,14 @@ void ProcessPool::TurnEnd() {
   host_.Flush();
   capacity_.store(options_.slots * (1 + service_time_.Waiting()),
                   std::memory_order_relaxed);
+  WorkerNumbers numbers;
+  for (const auto& group : groups_) group->Count(numbers);
+  numbers.orphans_killed = host_.orphans_killed();
+  {
+    // Before the outcomes: who has seen those finds them counted.
+    MutexLock lock(mutex_);
+    numbers_ = numbers;
+  }
   outcomes_.PushAll(ended_);
   if (work_changed_) loop_.Post([] {});  // another turn
 }

@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "base/event_loop.h"
+#include "base/mutex.h"
 #include "executors/executor.h"
 #include "executors/outcome_queue.h"
 #include "executors/process_pool/command_runner.h"
@@ -25,7 +26,7 @@ namespace remuda {
 // The process pool's own thread: shares the slots among commands and workers,
 // and turns what becomes of the processes into outcomes.
 //
-// Thread: confined to the loop's, except capacity().
+// Thread: confined to the loop's, except capacity() and workers().
 // Lifetime: borrows the loop and the queue. Destruction kills everything and
 // reports nothing.
 class ProcessPool {
@@ -40,6 +41,12 @@ class ProcessPool {
   // How many attempts may be held at once: the slots and, while tasks are
   // short, as many as hide the way to and from the agent's loop. Any thread.
   size_t capacity() const { return capacity_.load(std::memory_order_relaxed); }
+
+  // As of its last turn. Any thread.
+  WorkerNumbers workers() const {
+    MutexLock lock(mutex_);
+    return numbers_;
+  }
 
   // The most that capacity() ever is.
   static size_t CapacityMax(const ProcessPoolOptions& options);
@@ -71,6 +78,8 @@ class ProcessPool {
   bool looks_ = false;     // a timer for Look() runs
   std::vector<Outcome> ended_;
   bool work_changed_ = false;
+  mutable Mutex mutex_;
+  WorkerNumbers numbers_ GUARDED_BY(mutex_);
 };
 
 }  // namespace remuda

@@ -122,6 +122,8 @@ std::vector<Outcome> ProcessPoolExecutor::TakeOutcomes() {
   return outcomes;
 }
 
+WorkerNumbers ProcessPoolExecutor::workers() const { return pool_->workers(); }
+
 void ProcessPoolExecutor::Drain(MonotonicTime deadline) {
   admission_.Close();
   loop_.Post([pool = pool_.get(), deadline] { pool->Drain(deadline); });

@@ -47,6 +47,7 @@ class ProcessPoolExecutor : public Executor {
   void Cancel(AttemptId id, CancelMode mode) override;
   std::vector<Outcome> TakeOutcomes() override;
   void Drain(MonotonicTime deadline) override;
+  WorkerNumbers workers() const override;
 
   // The job types that the options allow, sorted.
   const std::vector<std::string>& job_types() const { return job_types_; }

@@ -117,6 +117,7 @@ ProcessExited GetExited(Reader& in) {
   report.wait_status = in.Get<int32_t>();
   report.signalled = in.GetFlag();
   report.left_survivors = in.GetFlag();
+  report.orphans_killed = in.Get<uint32_t>();
   report.wall = in.GetDuration();
   report.cpu = in.GetDuration();
   const auto memory = in.Get<uint64_t>();
@@ -158,6 +159,7 @@ void AppendReport(const ProcessExited& report, std::string* frame) {
   Put(report.wait_status, frame);
   Put(static_cast<uint8_t>(report.signalled), frame);
   Put(static_cast<uint8_t>(report.left_survivors), frame);
+  Put(report.orphans_killed, frame);
   Put(static_cast<int64_t>(report.wall.count()), frame);
   Put(static_cast<int64_t>(report.cpu.count()), frame);
   Put(report.memory_max_bytes.value_or(0), frame);

@@ -68,6 +68,9 @@ struct ProcessExited {
   int32_t wait_status = 0;
   bool signalled = false;       // we sent a signal before it ended
   bool left_survivors = false;  // could not be killed within the time limit
+  // Processes left behind, by this or others, that were found and killed since
+  // the last report.
+  uint32_t orphans_killed = 0;
   Duration wall = Duration::zero();
   Duration cpu = Duration::zero();
   // Empty where it is no more than what the spawner itself uses, which the

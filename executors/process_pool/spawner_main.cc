@@ -18,6 +18,7 @@
 #include <cstring>
 #include <deque>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -99,6 +100,10 @@ class SpawnerProcess {
   std::map<uint64_t, pid_t> pid_of_id_;
   std::vector<EndedRoot> ended_;
   bool may_have_strays_ = false;
+  // Strays being killed, which are looked at until they are gone: by number
+  // and start, so that each counts once.
+  std::set<std::pair<pid_t, uint64_t>> dying_;
+  uint32_t orphans_killed_ = 0;  // since the last report
   std::string reports_;
 };
 
@@ -259,6 +264,7 @@ void SpawnerProcess::SettleEnded() {
     const bool overdue = now - root.ended > kSurvivorWaitMax;
     if (root.has_survivors && !overdue) return false;
     root.report.left_survivors = root.has_survivors;
+    root.report.orphans_killed = std::exchange(orphans_killed_, 0);
     AppendReport(root.report, &reports_);
     return true;
   });
@@ -269,12 +275,18 @@ void SpawnerProcess::SettleEnded() {
 // reading one small file.
 void SpawnerProcess::KillStrays() {
   std::vector<pid_t> condemned;
+  std::set<std::pair<pid_t, uint64_t>> dying;
   for (const pid_t pid : ReadOwnChildren()) {
     if (roots_.contains(pid)) continue;
     const std::optional<ProcessFacts> facts = ReadProcess(pid);
     if (!facts.has_value() || facts->state == 'Z') continue;
-    if (IsCondemned(*facts)) condemned.push_back(pid);
+    if (!IsCondemned(*facts)) continue;
+    condemned.push_back(pid);
+    const std::pair named(pid, facts->start_time);
+    dying.insert(named);
+    if (!dying_.contains(named)) ++orphans_killed_;
   }
+  dying_ = std::move(dying);
   if (!condemned.empty()) KillTrees(condemned, ReadProcesses());
 }
 

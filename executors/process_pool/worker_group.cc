@@ -62,6 +62,45 @@ const ServiceTime& WorkerGroup::TimeOf(const PoolTask& task) const {
   return found == times_.end() ? unknown : found->second;
 }
 
+void WorkerGroup::Count(WorkerNumbers& numbers) const {
+  for (const auto& worker : workers_) {
+    if (worker->state() == WorkerProcess::State::kStarting) {
+      ++numbers.starting;
+    } else if (worker->state() == WorkerProcess::State::kDraining) {
+      ++numbers.draining;
+    } else if (worker->held().empty()) {
+      ++numbers.idle;
+    } else {
+      ++numbers.busy;
+    }
+  }
+  numbers.exits_recycled += exits_.exits_recycled;
+  numbers.exits_error += exits_.exits_error;
+  numbers.exits_signal += exits_.exits_signal;
+  numbers.exits_oom += exits_.exits_oom;
+  numbers.exits_timeout += exits_.exits_timeout;
+}
+
+void WorkerGroup::CountExit(WorkerProcess::Exit exit) {
+  switch (exit) {
+    case WorkerProcess::Exit::kRecycled:
+      ++exits_.exits_recycled;
+      return;
+    case WorkerProcess::Exit::kError:
+      ++exits_.exits_error;
+      return;
+    case WorkerProcess::Exit::kSignal:
+      ++exits_.exits_signal;
+      return;
+    case WorkerProcess::Exit::kOom:
+      ++exits_.exits_oom;
+      return;
+    case WorkerProcess::Exit::kTimeout:
+      ++exits_.exits_timeout;
+      return;
+  }
+}
+
 void WorkerGroup::Pump(size_t free, bool only_idle) {
   while (!queue_.empty()) {
     WorkerProcess* worker = NextToFeed(free, only_idle);
@@ -205,6 +244,7 @@ void WorkerGroup::Requeue(const std::vector<PoolTask*>& tasks) {
 
 void WorkerGroup::OnWorkerGone(WorkerProcess& worker,
                                WorkerProcess::Gone gone) {
+  CountExit(gone.exit);
   const auto found =
       std::find_if(workers_.begin(), workers_.end(),
                    [&](const auto& one) { return one.get() == &worker; });

@@ -47,6 +47,9 @@ class WorkerGroup : public WorkerProcess::Owner {
   // Slots in use: workers with tasks, and those that start because of some.
   size_t busy() const;
 
+  // Adds its workers and what has become of them.
+  void Count(WorkerNumbers& numbers) const;
+
   // Gives tasks to workers, and uses at most `free` slots more for it.
   // `only_idle`: lets busy workers run dry, as others wait for their slots.
   void Pump(size_t free, bool only_idle);
@@ -66,6 +69,7 @@ class WorkerGroup : public WorkerProcess::Owner {
   void OnTaskReturned(PoolTask& task) override;
   void OnWorkerGone(WorkerProcess& worker, WorkerProcess::Gone gone) override;
 
+  void CountExit(WorkerProcess::Exit exit);
   WorkerProcess* NextToFeed(size_t free, bool only_idle);
   bool HasRoom(const WorkerProcess& worker) const;
   void Feed(WorkerProcess& worker);
@@ -89,6 +93,7 @@ class WorkerGroup : public WorkerProcess::Owner {
   std::deque<PoolTask*> queue_;
   Workers workers_;
   Workers dead_;
+  WorkerNumbers exits_;
   absl::flat_hash_map<JobId, ServiceTime> times_;
   int failures_ = 0;  // starts in a row that came to nothing
   MonotonicTime next_start_;

@@ -447,6 +447,7 @@ void WorkerProcess::OnEnded(const ProcessEnd& end) {
     gone.how = "was lost with the agent's spawner";
   }
   if (!broken_.empty()) gone.how = broken_;
+  gone.exit = ExitOf(end, gone);
   for (PoolTask* task : std::exchange(held_, {})) {
     task->place = PoolTask::Place::kQueued;
     task->worker = nullptr;
@@ -459,6 +460,17 @@ void WorkerProcess::OnEnded(const ProcessEnd& end) {
     }
   }
   owner_.OnWorkerGone(*this, std::move(gone));
+}
+
+WorkerProcess::Exit WorkerProcess::ExitOf(const ProcessEnd& end,
+                                          const Gone& gone) const {
+  if (gone.ending == Ending::kOom) return Exit::kOom;
+  if (!broken_.empty()) return Exit::kError;
+  if (killed_by_us_) return Exit::kTimeout;
+  const auto* exited = std::get_if<ProcessExited>(&end);
+  if (exited == nullptr) return Exit::kError;
+  if (WIFSIGNALED(exited->wait_status)) return Exit::kSignal;
+  return gone.expected ? Exit::kRecycled : Exit::kError;
 }
 
 std::string WorkerProcess::LastWords() const {

@@ -32,10 +32,13 @@ class WorkerProcess {
  public:
   enum class State : uint8_t { kStarting, kReady, kDraining, kGone };
 
+  enum class Exit : uint8_t { kRecycled, kError, kSignal, kOom, kTimeout };
+
   // Why a worker is no more, and what becomes of its tasks.
   struct Gone {
-    bool expected = false;    // it was told to end, or never had a task
-    bool could_start = true;  // false: the program itself cannot be run
+    Exit exit = Exit::kError;  // for the metrics
+    bool expected = false;     // it was told to end, or never had a task
+    bool could_start = true;   // false: the program itself cannot be run
     bool was_ready = false;
     Ending ending = Ending::kCrash;  // for the task that ran
     std::string how;                 // "was killed by SIGSEGV (...)"
@@ -129,6 +132,7 @@ class WorkerProcess {
   void LimitEnd();
   void Break(const std::string& reason);
   void OnEnded(const ProcessEnd& end);
+  Exit ExitOf(const ProcessEnd& end, const Gone& gone) const;
   std::string LastWords() const;
   void SaveOutput(PoolTask& task) const;
   std::string LogFolder(PoolTask& task) const;
