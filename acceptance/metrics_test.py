@@ -1,6 +1,7 @@
 """A real Prometheus scrapes coordinator and agent; promtool finds nothing."""
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from cluster import Cluster, job_text, wait_until
+from cluster import ROOT, Cluster, job_text, wait_until
 
 
 def free_port():
@@ -26,7 +27,51 @@ def answers(address):
         return False
 
 
+def documented():
+    """{role: {name: (type, labels)}} of docs/METRICS.md."""
+    roles, role = {}, None
+    for line in (ROOT / "docs/METRICS.md").read_text().splitlines():
+        if line.startswith("## "):
+            role = line[3:].lower()
+        row = re.match(r"\| `(\w+)` \| (\w+) \| ([\w, ]*) ?\| \S", line)
+        if row:
+            labels = frozenset(re.findall(r"\w+", row[3]))
+            roles.setdefault(role, {})[row[1]] = (row[2], labels)
+    return roles
+
+
+def exported(text):
+    """{name: (type, labels)} of what a process says, its own set apart."""
+    types = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE))
+    found = {}
+    for sample, labels in re.findall(r"^(\w+)(?:\{(.*)\})? \S+$", text,
+                                     re.MULTILINE):
+        name = sample
+        if name not in types:
+            name = re.sub(r"_(bucket|sum|count)$", "", sample)
+        labels = frozenset(re.findall(r'(\w+)="', labels)) - {"le"}
+        if name.startswith("remuda_"):
+            found.setdefault(name, (types[name], set()))[1].add(labels)
+    return found
+
+
 class Metrics(unittest.TestCase):
+    def compare(self, role, served):
+        self.maxDiff = None
+        text = served.metrics()
+        table = documented()[role]
+        said = exported(text)
+        self.assertEqual({name: (kind, {labels})
+                          for name, (kind, labels) in table.items()}, said)
+        for name, (kind, _) in said.items():
+            if kind == "histogram":
+                self.assertRegex(name, "_(seconds|operations)$")
+            self.assertEqual(kind == "counter", name.endswith("_total"), name)
+            self.assertEqual(text.count(f"# TYPE {name} "), 1)
+        for own in ("cpu_seconds_total", "resident_memory_bytes", "open_fds",
+                    "max_fds", "start_time_seconds", "threads"):
+            self.assertIn(f"\nprocess_{own} ", text)
+
     def test_prometheus_scrapes_both(self):
         self.assertTrue(shutil.which("prometheus"), "install prometheus")
         with Cluster() as cluster:
@@ -41,6 +86,8 @@ class Metrics(unittest.TestCase):
                                       capture_output=True)
                 self.assertEqual((lint.returncode, lint.stdout, lint.stderr),
                                  (0, "", ""))
+                self.compare("coordinator" if served is coordinator
+                             else "agent", served)
                 for door in ("livez", "readyz"):
                     wait_until(lambda: answers(f"{served.http}/{door}"),
                                f"{door} to say yes")

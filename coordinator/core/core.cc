@@ -47,7 +47,7 @@ void Core::OnAgentUnreachable(const Now& now, Peer agent) {
 
 void Core::OnTime(const Now& now) {
   DecideSilence(*state_, now);
-  state_->MakeDue(now.monotonic);
+  state_->MakeDue(now);
 }
 
 std::optional<MonotonicTime> Core::next_time() const {

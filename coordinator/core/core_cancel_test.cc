@@ -87,7 +87,7 @@ TEST_F(CancelTest, AskedTwiceItSaysTheSame) {
   const JobId job = driver_.SubmitOne(NoopJob(10));
   Cancel(job);
   EXPECT_EQ(Cancel(job).result, CancelReply::Result::kCancelled);
-  EXPECT_EQ(driver_.core().counters().cancels_taken, 2u);
+  EXPECT_EQ(driver_.core().counters().cancels_while_running, 2u);
 }
 
 TEST_F(CancelTest, AFinishedJobIsTooLate) {

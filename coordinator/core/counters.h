@@ -2,11 +2,14 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "jobs/outcome.h"
 #include "jobs/states.h"
+#include "wire/bucket_counts.h"
 
 namespace remuda {
 
@@ -43,6 +46,28 @@ enum class CoordinatorMessageKind : uint8_t {
 };
 inline constexpr int kCoordinatorMessageKinds = 6;
 
+// In seconds.
+inline constexpr std::array kWaitBounds = {
+    0.005, 0.01, 0.02, 0.05, 0.1,  0.2,   0.5,   1.0,
+    2.0,   5.0,  10.0, 30.0, 60.0, 300.0, 900.0, 3600.0};
+inline constexpr std::array kRunBounds = {
+    0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 120.0, 600.0, 3600.0, 14400.0};
+inline constexpr std::array kTotalBounds = {
+    0.01, 0.03, 0.1,  0.3,   1.0,   3.0,    10.0,    30.0,
+    60.0, 180., 600., 1800., 3600., 14400., 43200.0, 86400.0};
+
+// What happened to the tasks of one queue.
+struct QueueCounters {
+  std::string name = "default";
+  BucketCounts wait{kWaitBounds};    // might be granted -> granted
+  BucketCounts total{kTotalBounds};  // accepted -> terminal
+
+  // Gauges.
+  uint64_t delayed = 0;  // wait for their back-off
+  // Since when the oldest task waits that might be granted.
+  std::optional<WallTime> oldest_pending;
+};
+
 // What happened to the tasks of one job type on one executor.
 struct ClassCounters {
   std::string type;
@@ -51,11 +76,13 @@ struct ClassCounters {
   std::array<uint64_t, kEndings> attempts_finished{};  // by Ending
   uint64_t attempts_handed_back = 0;                   // never started
   std::array<uint64_t, kTaskStates> tasks_finished{};  // by TaskState
-  uint64_t retries_failed = 0;   // after a failure of the user's own
-  uint64_t retries_evicted = 0;  // stopped for no fault of their own
-  uint64_t retries_lost = 0;     // the agent was lost
+  std::array<uint64_t, kEndings> retries{};  // by the ending before them
+  uint64_t retries_lost = 0;                 // the agent was lost
   uint64_t quarantined = 0;
   uint64_t tasks_granted = 0;
+  // Of the jobs that were accepted, or live at the start: what had not ended.
+  uint64_t tasks_taken = 0;
+  BucketCounts run{kRunBounds};  // what agents say their attempts took
 
   // Gauges.
   uint64_t jobs = 0;
@@ -75,7 +102,8 @@ struct CoreCounters {
   uint64_t jobs_accepted = 0;
   std::array<uint64_t, 7> jobs_finished{};  // by JobState
 
-  uint64_t cancels_taken = 0;
+  uint64_t cancels_before_start = 0;  // nothing of the job had been granted
+  uint64_t cancels_while_running = 0;
   uint64_t cancels_too_late = 0;
   uint64_t cancels_unknown = 0;
 
@@ -98,6 +126,7 @@ struct CoreCounters {
   std::array<uint64_t, kCoordinatorMessageKinds> messages_out{};
 
   std::vector<ClassCounters> classes;
+  QueueCounters queue;
 
   // Gauges.
   std::array<uint64_t, 4> agents{};               // by AgentState
@@ -105,7 +134,6 @@ struct CoreCounters {
   std::array<uint64_t, kExecutorKinds> outstanding{};
   uint64_t jobs_live = 0;
   uint64_t grants_live = 0;
-  uint64_t retries_waiting = 0;
 };
 
 }  // namespace remuda

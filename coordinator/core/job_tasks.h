@@ -73,6 +73,8 @@ class JobTasks {
   uint64_t delayed() const { return delayed_.size(); }
   // How many may be granted now.
   uint64_t ready() const;
+  // Of these, how many never were.
+  uint64_t fresh() const { return cancelled_ ? 0 : total_ - cursor_; }
   bool all_ended() const;
   // By TaskState; of a cancelled job, what waited counts as cancelled.
   std::array<uint64_t, kTaskStates> counts() const;

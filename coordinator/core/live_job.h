@@ -32,7 +32,9 @@ struct LiveJob {
   // The sessions that know the job's definition.
   absl::flat_hash_map<AgentId, SessionId> defined;
   bool changed = false;
-  bool is_ready = false;  // stands in the ready queue
+  bool is_ready = false;                // stands in the ready queue
+  std::optional<WallTime> waits_since;  // its oldest task to grant
+  bool waits_fresh = false;             // that one was never granted
 
   bool cancelling() const { return state == JobState::kCancelling; }
 

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "base/check.h"
+#include "wire/attempt_records.h"
 
 namespace remuda {
 namespace {
@@ -108,8 +109,13 @@ void CoreState::AddGrant(LiveJob& job, LiveGrant& grant) {
 }
 
 void CoreState::CountWaiting(LiveJob& job) {
-  CountersOf(job).pending += WaitingOf(job);
+  const uint64_t waiting = WaitingOf(job);
+  ClassCounters& counted = CountersOf(job);
+  counted.pending += waiting;
+  counted.tasks_taken += waiting + job.tasks.running();
+  counters.queue.delayed += job.tasks.delayed();
   UpdateReady(job);
+  UpdateOldest(job, job.accepted.at);
 }
 
 void CoreState::On(const JobAccepted& event) {
@@ -135,20 +141,72 @@ void CoreState::On(const TasksGranted& event) {
   ClassCounters& counted = CountersOf(*job);
   counted.pending -= event.tasks.count;
   counted.tasks_granted += event.tasks.count;
+  CountWait(*job, event);
   ++counters.grants;
   counters.tasks_granted += event.tasks.count;
   UpdateReady(*job);
+  UpdateOldest(*job, event.at);
   UpdateFree(*agents.Find(event.agent));
   MarkChanged(*job);
 }
 
+// A fresh task waited since its job was accepted, one that failed since its
+// back-off was over; and for one that came back its job knows since when.
+void CoreState::CountWait(const LiveJob& job, const TasksGranted& granted) {
+  BucketCounts& wait = counters.queue.wait;
+  if (granted.fence.value == 1) {
+    wait.Observe(granted.at - job.accepted.at, granted.tasks.count);
+    return;
+  }
+  const WallTime came_back = job.waits_since.value_or(granted.at);
+  for (const JobTasks::Piece& piece :
+       job.tasks.RunningAt(granted.tasks, granted.fence, granted.agent)
+           .pieces) {
+    const WallTime due = piece.tries.not_before;
+    wait.Observe(granted.at - (due > WallTime{} ? due : came_back),
+                 piece.tasks.count);
+  }
+}
+
+void CoreState::CountEnded(const LiveJob& job, TaskState state, uint64_t tasks,
+                           WallTime at) {
+  CountersOf(job).tasks_finished[static_cast<size_t>(state)] += tasks;
+  counters.queue.total.Observe(at - job.accepted.at, tasks);
+}
+
+// Usually all records are of attempts that count, so that one pass over their
+// times is enough.
+void CoreState::CountRunTimes(const LiveJob& job, const AttemptsEnded& ended) {
+  if (ended.records == nullptr) return;
+  uint64_t tasks = 0;
+  for (const AttemptsEnded::Run& run : ended.runs) {
+    if (run.ended.started) tasks += run.ended.tasks.count;
+  }
+  BucketCounts& counts = CountersOf(job).run;
+  if (ObserveWalls(*ended.records, tasks, counts)) return;
+  const auto records = DecodeAttemptRecords(*ended.records);
+  if (!records.ok()) return;
+  for (const AttemptRecord& record : *records) {
+    const bool is_taken = std::any_of(
+        ended.runs.begin(), ended.runs.end(),
+        [&record](const AttemptsEnded::Run& run) {
+          return run.ended.started && run.ended.fence == record.fence &&
+                 record.task >= run.ended.tasks.first &&
+                 record.task - run.ended.tasks.first < run.ended.tasks.count;
+        });
+    if (is_taken) counts.Observe(record.wall);
+  }
+}
+
 void CoreState::EndTasks(LiveJob& job, AgentEntry& agent, IndexRange tasks,
-                         const JobTasks::Change& change) {
+                         const JobTasks::Change& change, WallTime at) {
+  counters.queue.delayed -= job.tasks.delayed();
   for (const LiveGrant& done : job.tasks.End(tasks, change)) {
     grants_.erase(done.id);
     agent.grants.erase(done.id);
     output_.grants_done.push_back(done.id);
   }
+  counters.queue.delayed += job.tasks.delayed();
   agent.outstanding[static_cast<size_t>(job.accepted.executor)] -= tasks.count;
   const auto holder = job.holders.find(agent.registered.agent);
   CHECK(holder != job.holders.end() && holder->second >= tasks.count);
@@ -163,7 +221,7 @@ void CoreState::EndTasks(LiveJob& job, AgentEntry& agent, IndexRange tasks,
   if (change.state == TaskState::kPending) {
     counted.pending += tasks.count;
   } else {
-    counted.tasks_finished[static_cast<size_t>(change.state)] += tasks.count;
+    CountEnded(job, change.state, tasks.count, at);
     if (change.state == TaskState::kLost) counted.quarantined += tasks.count;
   }
 }
@@ -181,17 +239,21 @@ void CoreState::On(const AttemptsEnded& event) {
               .started = run.ended.started,
               .loss = loss,
               .state = run.state,
-              .not_before = run.not_before});
+              .not_before = run.not_before},
+             event.at);
     if (!run.ended.started) {
       counted.attempts_handed_back += count;
     } else {
       counted.attempts_finished[static_cast<size_t>(run.ended.ending)] += count;
       if (run.state == TaskState::kPending) {
-        (loss ? counted.retries_evicted : counted.retries_failed) += count;
+        counted.retries[static_cast<size_t>(loss ? Ending::kEvicted
+                                                 : run.ended.ending)] += count;
       }
     }
   }
+  CountRunTimes(*job, event);
   UpdateReady(*job);
+  UpdateOldest(*job, event.at);
   UpdateFree(*agent);
   MarkChanged(*job);
 }
@@ -205,11 +267,13 @@ void CoreState::On(const TasksReturned& event) {
             .started = event.charged,
             .loss = event.charged,
             .state = event.state,
-            .not_before = {}});
+            .not_before = {}},
+           event.at);
   if (event.charged && event.state == TaskState::kPending) {
     CountersOf(*job).retries_lost += event.tasks.tasks.count;
   }
   UpdateReady(*job);
+  UpdateOldest(*job, event.at);
   UpdateFree(*agent);
   MarkChanged(*job);
 }
@@ -217,15 +281,16 @@ void CoreState::On(const TasksReturned& event) {
 void CoreState::On(const JobCancelRequested& event) {
   LiveJob* job = FindJob(event.job);
   CHECK(job != nullptr && !job->cancelling());
-  ClassCounters& counted = CountersOf(*job);
   const uint64_t waiting = WaitingOf(*job);
-  counted.pending -= waiting;
-  counted.tasks_finished[static_cast<size_t>(TaskState::kCancelled)] += waiting;
+  CountersOf(*job).pending -= waiting;
+  CountEnded(*job, TaskState::kCancelled, waiting, event.at);
+  counters.queue.delayed -= job->tasks.delayed();
   job->state = JobState::kCancelling;
   job->reason = event.reason;
   job->tasks.Cancel();
   cancelling.insert(event.job);
   UpdateReady(*job);
+  UpdateOldest(*job, event.at);
   MarkChanged(*job);
 }
 
@@ -254,6 +319,24 @@ void CoreState::UpdateReady(LiveJob& job) {
   job.is_ready = is_ready;
   ready.SetReady(job.job_class, job.accepted.job->priority, job.accepted.id,
                  is_ready);
+}
+
+// `now` is when tasks may have come back to be granted.
+void CoreState::UpdateOldest(LiveJob& job, WallTime now) {
+  std::optional<WallTime> since;
+  if (job.tasks.fresh() > 0) {
+    since = job.accepted.at;
+  } else if (job.tasks.ready() > 0) {
+    const bool waited = job.waits_since.has_value() && !job.waits_fresh;
+    since = waited ? job.waits_since : now;
+  }
+  job.waits_fresh = job.tasks.fresh() > 0;
+  if (since == job.waits_since) return;
+  if (job.waits_since.has_value()) {
+    oldest_.erase({*job.waits_since, job.accepted.id});
+  }
+  if (since.has_value()) oldest_.insert({*since, job.accepted.id});
+  job.waits_since = since;
 }
 
 void CoreState::UpdateFree(AgentEntry& agent) {
@@ -319,14 +402,17 @@ void CoreState::DelayUntil(MonotonicTime due, JobId job, IndexRange tasks) {
   delayed_.emplace(due, Delayed{.job = job, .tasks = tasks});
 }
 
-void CoreState::MakeDue(MonotonicTime now) {
-  while (!delayed_.empty() && delayed_.begin()->first <= now) {
+void CoreState::MakeDue(const Now& now) {
+  while (!delayed_.empty() && delayed_.begin()->first <= now.monotonic) {
     const Delayed due = delayed_.begin()->second;
     delayed_.erase(delayed_.begin());
     LiveJob* job = FindJob(due.job);
     if (job == nullptr) continue;
+    counters.queue.delayed -= job->tasks.delayed();
     job->tasks.MakeDue(due.tasks);
+    counters.queue.delayed += job->tasks.delayed();
     UpdateReady(*job);
+    UpdateOldest(*job, now.wall);
   }
 }
 
@@ -394,7 +480,8 @@ void CoreState::RefreshGauges() {
   }
   counters.jobs_live = jobs_.size();
   counters.grants_live = grants_.size();
-  counters.retries_waiting = delayed_.size();
+  counters.queue.oldest_pending.reset();
+  if (!oldest_.empty()) counters.queue.oldest_pending = oldest_.begin()->first;
 }
 
 std::string CoreState::Digest() const {

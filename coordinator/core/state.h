@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -65,7 +66,7 @@ class CoreState {
 
   // Wakes the tasks when their back-off is over.
   void DelayUntil(MonotonicTime due, JobId job, IndexRange tasks);
-  void MakeDue(MonotonicTime now);
+  void MakeDue(const Now& now);
   std::optional<MonotonicTime> next_due() const;
 
   Output TakeOutput();
@@ -118,7 +119,12 @@ class CoreState {
   void On(const JobFinished& event);
 
   void EndTasks(LiveJob& job, AgentEntry& agent, IndexRange tasks,
-                const JobTasks::Change& change);
+                const JobTasks::Change& change, WallTime at);
+  void CountWait(const LiveJob& job, const TasksGranted& granted);
+  void CountRunTimes(const LiveJob& job, const AttemptsEnded& ended);
+  void CountEnded(const LiveJob& job, TaskState state, uint64_t tasks,
+                  WallTime at);
+  void UpdateOldest(LiveJob& job, WallTime now);
   void MarkChanged(LiveJob& job);
   void Flush(LiveJob& job);
 
@@ -126,6 +132,7 @@ class CoreState {
   absl::flat_hash_map<GrantId, LiveGrant*> grants_;
 
   std::multimap<MonotonicTime, Delayed> delayed_;
+  std::set<std::pair<WallTime, JobId>> oldest_;  // jobs with tasks to grant
   Output output_;
   std::vector<JobId> changed_jobs_;
   std::vector<AgentId> ack_agents_;

@@ -132,6 +132,8 @@ void DecideCancel(CoreState& state, const Now& now, Peer client,
            "there is no job " + std::to_string(cancel.job.value));
     return;
   }
+  ++(job->state == JobState::kQueued ? state.counters.cancels_before_start
+                                     : state.counters.cancels_while_running);
   if (!job->cancelling()) {
     state.Emit(JobCancelRequested{
         .job = cancel.job, .reason = cancel.reason, .at = now.wall});
@@ -142,7 +144,6 @@ void DecideCancel(CoreState& state, const Now& now, Peer client,
                  When::kAfterCommit);
     }
   }
-  ++state.counters.cancels_taken;
   const JobSummary before_end = SummaryOf(*job);
   state.FinishIfDone(now, cancel.job);
   const JobSummary* finished = state.submissions.FindFinished(cancel.job);

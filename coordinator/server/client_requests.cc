@@ -86,6 +86,7 @@ void CoordinatorLoop::On(const Asker& asker, UploadItems request) {
 
 void CoordinatorLoop::On(const Asker& asker, Submit request) {
   if (store_->full()) {
+    metrics_.OnSubmissionRefused(Busy());
     ReplyError(asker, Busy());
     return;
   }
@@ -107,6 +108,7 @@ void CoordinatorLoop::On(const Asker& asker, Submit request) {
   if (taken) {
     submitted_at_[{asker.peer, asker.number}] = loop_.Now();
   } else {
+    metrics_.OnSubmissionRefused(Busy());
     ReplyError(asker, Busy());
   }
 }
@@ -116,7 +118,7 @@ void CoordinatorLoop::AcceptPrepared(
     absl::StatusOr<PreparedSubmission> prepared,
     std::optional<StoredSubmission> stored) {
   if (!prepared.ok()) {
-    metrics_.OnInvalidSubmission();
+    metrics_.OnSubmissionRefused(prepared.status());
     ReplyError(asker, prepared.status());
     return;
   }

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <system_error>
 
+#include "base/log.h"
 #include "jobs/job_type.h"
 #include "jobs/outcome.h"
 #include "wire/codec.h"
@@ -11,7 +13,7 @@
 namespace remuda {
 namespace {
 
-// The buckets of the catalogue: 0.5 ms to 10 s, 0.1 ms to 5 s, 1 to 4096.
+// 0.5 ms to 10 s, 0.1 ms to 5 s, 1 to 4096.
 const std::vector<double> kCommitBounds = {
     0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10};
 const std::vector<double> kTurnBounds = {0.0001, 0.0002, 0.0005, 0.001, 0.002,
@@ -34,6 +36,51 @@ constexpr const char* kStaleNames[kStaleReasons] = {
 constexpr const char* kAgentMessageNames[kAgentMessageKinds] = {
     "hello", "heartbeat", "results", "log_chunk", "goodbye"};
 
+constexpr char kOther[] = "other";
+
+void Add(const ClassCounters& one, ClassCounters& sum) {
+  sum.attempts_started += one.attempts_started;
+  sum.attempts_handed_back += one.attempts_handed_back;
+  sum.tasks_granted += one.tasks_granted;
+  sum.retries_lost += one.retries_lost;
+  sum.quarantined += one.quarantined;
+  for (size_t ending = 0; ending < kEndings; ++ending) {
+    sum.attempts_finished[ending] += one.attempts_finished[ending];
+    sum.retries[ending] += one.retries[ending];
+  }
+  for (size_t state = 0; state < kTaskStates; ++state) {
+    sum.tasks_finished[state] += one.tasks_finished[state];
+  }
+  sum.run.Add(one.run);
+}
+
+// Null for an ending that no further try follows.
+const char* RetryReason(Ending ending) {
+  switch (ending) {
+    case Ending::kError:
+      return "error";
+    case Ending::kTimeout:
+      return "timeout";
+    case Ending::kCrash:
+      return "crash";
+    case Ending::kOom:
+      return "oom";
+    case Ending::kEvicted:
+      return "evicted";
+    case Ending::kSucceeded:
+    case Ending::kCancelled:
+      return nullptr;
+  }
+  return nullptr;
+}
+
+const char* StoreErrorKind(const absl::Status& status) {
+  if (absl::IsResourceExhausted(status)) return "full";
+  if (absl::IsDataLoss(status)) return "corrupt";
+  if (absl::IsFailedPrecondition(status)) return "refused";
+  return "io";
+}
+
 }  // namespace
 
 CoordinatorMetrics::CoordinatorMetrics(const std::string& version)
@@ -42,6 +89,8 @@ CoordinatorMetrics::CoordinatorMetrics(const std::string& version)
   AddDenials();
   AddStore();
   AddWork();
+  AddQueue();
+  AddLoops();
   AddSessions();
   AddGauges();
 }
@@ -75,9 +124,11 @@ void CoordinatorMetrics::AddTransport() {
   totals_["unroutable"] = metrics_.AddCounter(
       "remuda_transport_unroutable_total", "Messages to peers that were gone.",
       {{"socket", kSocket}});
-  totals_["handshakes"] = metrics_.AddCounter(
-      "remuda_transport_handshake_failures_total", "Connections refused.",
-      {{"socket", kSocket}, {"reason", "other"}});
+  for (const char* reason : {"auth", "protocol", "other"}) {
+    totals_[std::string("handshakes_") + reason] = metrics_.AddCounter(
+        "remuda_transport_handshake_failures_total", "Connections refused.",
+        {{"socket", kSocket}, {"reason", reason}});
+  }
   gauges_["connections"] =
       metrics_.AddGauge("remuda_transport_connections", "Open connections.",
                         {{"socket", kSocket}});
@@ -107,49 +158,64 @@ void CoordinatorMetrics::AddStore() {
   const Metrics::Labels backend = {{"backend", "sqlite"}};
   rows_ = metrics_.AddCounter("remuda_store_rows_total",
                               "Rows written to the store.", backend);
-  commits_ = metrics_.AddCounter("remuda_store_commits_total",
-                                 "Transactions of the store.", backend);
-  store_errors_ =
-      metrics_.AddCounter("remuda_store_errors_total",
-                          "Errors of the store; each ends the process.",
-                          {{"backend", "sqlite"}, {"kind", "write"}});
+  for (const char* kind : {"full", "corrupt", "refused", "io"}) {
+    store_errors_[kind] =
+        metrics_.AddCounter("remuda_store_errors_total",
+                            "Errors of the store; each ends the process.",
+                            {{"backend", "sqlite"}, {"kind", kind}});
+  }
   commit_seconds_ = metrics_.AddHistogram(
       "remuda_store_commit_duration_seconds", "How long a transaction took.",
       kCommitBounds, backend);
   commit_operations_ =
       metrics_.AddHistogram("remuda_store_commit_operations",
                             "Rows of a transaction.", kBatchBounds, backend);
-  for (const char* part : {"db", "wal"}) {
-    gauges_[part] =
-        metrics_.AddGauge("remuda_store_size_bytes", "Size of the files.",
-                          {{"backend", "sqlite"}, {"part", part}});
+  checkpoint_seconds_ = metrics_.AddHistogram(
+      "remuda_store_checkpoint_duration_seconds",
+      "How long it took to move the write-ahead log into the database.",
+      kCommitBounds);
+  for (const char* part : {"db", "wal", "free"}) {
+    gauges_[part] = metrics_.AddGauge(
+        "remuda_store_size_bytes",
+        "Size of the database and its log, and what is free on their disk.",
+        {{"backend", "sqlite"}, {"part", part}});
   }
   gauges_["recovery"] =
       metrics_.AddGauge("remuda_recovery_duration_seconds",
                         "How long the last start took to load the state.");
+  for (const char* invariant : {"conservation", "store"}) {
+    violations_[invariant] = metrics_.AddCounter(
+        "remuda_invariant_violations_total",
+        "Times that something was found which must never be.",
+        {{"invariant", invariant}});
+  }
 }
 
 void CoordinatorMetrics::AddWork() {
-  const std::string name = "remuda_submissions_total";
-  const std::string help = "Submissions by their answer.";
   for (const char* result :
-       {"accepted", "duplicate", "conflict", "busy", "invalid"}) {
-    totals_[std::string("submissions_") + result] =
-        metrics_.AddCounter(name, help, {{"result", result}});
+       {"accepted", "duplicate", "conflict", "busy", "invalid", "error"}) {
+    totals_[std::string("submissions_") + result] = metrics_.AddCounter(
+        "remuda_submissions_total", "Submissions by their answer.",
+        {{"result", result}});
   }
-  invalid_ = totals_["submissions_invalid"];
-  for (const char* result : {"accepted", "too_late", "unknown"}) {
+  for (const char* result :
+       {"before_start", "while_running", "too_late", "unknown"}) {
     totals_[std::string("cancels_") + result] =
         metrics_.AddCounter("remuda_cancels_total", "Cancels by their answer.",
                             {{"result", result}});
   }
   totals_["grants"] = metrics_.AddCounter("remuda_grants_total",
                                           "Ranges of tasks given to agents.");
+  totals_["label_overflow_job_type"] = metrics_.AddCounter(
+      "remuda_metrics_label_overflow_total",
+      "Values of a label that were too many and count as \"other\".",
+      {{"label", "job_type"}});
   for (const JobType& type : ShippedJobTypes()) {
+    const std::string label = TypeLabel(type.name);
     for (const ExecutorKind executor : type.executors) {
-      ClassOf(type.name, executor);
+      ClassOf(label, executor);
     }
-    TypeOf(type.name);
+    TypeOf(label);
   }
   for (size_t state = 0; state < jobs_finished_.size(); ++state) {
     const auto job_state = static_cast<JobState>(state);
@@ -161,15 +227,45 @@ void CoordinatorMetrics::AddWork() {
   submit_seconds_ = metrics_.AddHistogram(
       "remuda_submit_duration_seconds",
       "From the receipt of a submission to its durable answer.", kCommitBounds);
+}
+
+void CoordinatorMetrics::AddQueue() {
+  const QueueCounters empty;
+  const Metrics::Labels queue = {{"queue", empty.name}};
+  for (const char* state : {"pending", "delayed", "running"}) {
+    gauges_[state] =
+        metrics_.AddGauge("remuda_queue_tasks", "Tasks of live jobs.",
+                          {{"queue", empty.name}, {"state", state}});
+  }
+  gauges_["oldest"] = metrics_.AddGauge(
+      "remuda_queue_oldest_pending_timestamp_seconds",
+      "Since when the oldest task waits that might be granted; 0 if none.",
+      queue);
+  gauges_["oldest_age"] = metrics_.AddGauge(
+      "remuda_queue_oldest_pending_age_seconds",
+      "For how long the oldest task waits that might be granted.", queue);
+  wait_seconds_ = metrics_.AddBuckets(
+      "remuda_task_wait_duration_seconds",
+      "From when a task might be granted to its grant.", empty.wait, queue);
+  total_seconds_ = metrics_.AddBuckets(
+      "remuda_task_total_duration_seconds",
+      "From a task's acceptance to its final state.", empty.total, queue);
+}
+
+void CoordinatorMetrics::AddLoops() {
   dispatch_seconds_ = metrics_.AddHistogram(
       "remuda_dispatch_duration_seconds", "One turn of the core.", kTurnBounds);
-  turn_seconds_ =
-      metrics_.AddHistogram("remuda_event_loop_lag_seconds",
-                            "How long a turn kept everything else waiting.",
-                            kTurnBounds, {{"loop", "control"}});
+  const char* const lag_name = "remuda_event_loop_lag_seconds";
+  const char* const lag_help = "How long something else had to wait.";
+  turn_seconds_ = metrics_.AddHistogram(lag_name, lag_help, kTurnBounds,
+                                        {{"loop", "control"}});
+  store_lag_seconds_ = metrics_.AddHistogram(lag_name, lag_help, kTurnBounds,
+                                             {{"loop", "store"}});
+  const char* const busy_name = "remuda_event_loop_busy_seconds_total";
+  const char* const busy_help = "Time at work, without the waiting.";
   totals_["busy"] =
-      metrics_.AddCounter("remuda_event_loop_busy_seconds_total",
-                          "Time in turns.", {{"loop", "control"}});
+      metrics_.AddCounter(busy_name, busy_help, {{"loop", "control"}});
+  store_busy_ = metrics_.AddCounter(busy_name, busy_help, {{"loop", "store"}});
 }
 
 void CoordinatorMetrics::AddSessions() {
@@ -207,11 +303,6 @@ void CoordinatorMetrics::AddGauges() {
         "remuda_credit_tasks", "Tasks that agents would still take.",
         {{"executor", Label(Name(static_cast<ExecutorKind>(kind)))}});
   }
-  for (const char* state : {"pending", "delayed", "running"}) {
-    gauges_[state] =
-        metrics_.AddGauge("remuda_queue_tasks", "Tasks of live jobs.",
-                          {{"queue", "default"}, {"state", state}});
-  }
   gauges_["jobs"] = metrics_.AddGauge("remuda_jobs_live", "Jobs not ended.");
   gauges_["grants_live"] = metrics_.AddGauge(
       "remuda_grants_live", "Ranges of which something may run.");
@@ -225,12 +316,21 @@ void CoordinatorMetrics::AddGauges() {
   gauges_["watches"] = metrics_.AddGauge("remuda_watches", "Watches open.");
 }
 
-CoordinatorMetrics::Class& CoordinatorMetrics::ClassOf(const std::string& type,
+// The label of a job type: its name, as long as there are few of them.
+std::string CoordinatorMetrics::TypeLabel(const std::string& type) {
+  const auto known = type_labels_.find(type);
+  if (known != type_labels_.end()) return known->second;
+  const bool fits = type_labels_.size() < kJobTypesMax;
+  if (!fits) totals_.at("label_overflow_job_type").Add();
+  return type_labels_[type] = fits ? Label(type) : kOther;
+}
+
+CoordinatorMetrics::Class& CoordinatorMetrics::ClassOf(const std::string& label,
                                                        ExecutorKind executor) {
-  const auto [found, fresh] = classes_.try_emplace({type, executor});
+  const auto [found, fresh] = classes_.try_emplace({label, executor});
   Class& numbers = found->second;
   if (!fresh) return numbers;
-  const Metrics::Labels labels = {{"job_type", Label(type)},
+  const Metrics::Labels labels = {{"job_type", label},
                                   {"executor", Label(Name(executor))}};
   numbers.started = metrics_.AddCounter("remuda_attempts_started_total",
                                         "Attempts that began.", labels);
@@ -244,14 +344,16 @@ CoordinatorMetrics::Class& CoordinatorMetrics::ClassOf(const std::string& type,
     numbers.finished[ending] = metrics_.AddCounter(
         "remuda_attempts_finished_total", "Attempts that ended.", with_outcome);
   }
+  numbers.run =
+      metrics_.AddBuckets("remuda_task_run_duration_seconds",
+                          "What attempts took.", ClassCounters().run, labels);
   return numbers;
 }
 
-CoordinatorMetrics::Type& CoordinatorMetrics::TypeOf(const std::string& type) {
-  const auto [found, fresh] = types_.try_emplace(type);
+CoordinatorMetrics::Type& CoordinatorMetrics::TypeOf(const std::string& label) {
+  const auto [found, fresh] = types_.try_emplace(label);
   Type& numbers = found->second;
   if (!fresh) return numbers;
-  const std::string label = Label(type);
   for (size_t state = 0; state < kTaskStates; ++state) {
     const auto task_state = static_cast<TaskState>(state);
     if (!IsTerminal(task_state)) continue;
@@ -264,8 +366,10 @@ CoordinatorMetrics::Type& CoordinatorMetrics::TypeOf(const std::string& type) {
                                "Tries that will be followed by another.",
                                {{"job_type", label}, {"reason", reason}});
   };
-  numbers.retries_error = retries("error");
-  numbers.retries_evicted = retries("evicted");
+  for (size_t ending = 0; ending < kEndings; ++ending) {
+    const char* reason = RetryReason(static_cast<Ending>(ending));
+    if (reason != nullptr) numbers.retries[ending] = retries(reason);
+  }
   numbers.retries_lost = retries("agent_lost");
   numbers.quarantined = metrics_.AddCounter(
       "remuda_tasks_quarantined_total", "Tasks given up after too many losses.",
@@ -289,7 +393,15 @@ void CoordinatorMetrics::OnMalformed(std::string_view reason) {
   if (found != malformed_.end()) found->second.Add();
 }
 
-void CoordinatorMetrics::OnInvalidSubmission() { invalid_.Add(); }
+void CoordinatorMetrics::OnSubmissionRefused(const absl::Status& status) {
+  if (absl::IsUnavailable(status)) {
+    ++refused_busy_;
+  } else if (absl::IsInternal(status) || absl::IsDataLoss(status)) {
+    totals_.at("submissions_error").Add();
+  } else {
+    ++refused_invalid_;
+  }
+}
 
 void CoordinatorMetrics::OnSubmitted(Duration from_receipt_to_durable_answer) {
   submit_seconds_.Observe(Seconds(from_receipt_to_durable_answer));
@@ -307,15 +419,27 @@ void CoordinatorMetrics::OnRecovered(Duration duration) {
   gauges_.at("recovery").Set(Seconds(duration));
 }
 
-void CoordinatorMetrics::OnCommit(const CommitFacts& facts, Duration duration) {
+void CoordinatorMetrics::OnCommit(const CommitFacts& facts, Duration duration,
+                                  Duration waited) {
+  store_busy_.Add(Seconds(duration));
+  store_lag_seconds_.Observe(Seconds(waited));
   if (facts.rows == 0) return;
   rows_.Add(static_cast<double>(facts.rows));
-  commits_.Add();
   commit_seconds_.Observe(Seconds(duration));
   commit_operations_.Observe(static_cast<double>(facts.rows));
 }
 
-void CoordinatorMetrics::OnStoreError() { store_errors_.Add(); }
+void CoordinatorMetrics::OnCheckpoint(Duration duration) {
+  store_busy_.Add(Seconds(duration));
+  checkpoint_seconds_.Observe(Seconds(duration));
+}
+
+void CoordinatorMetrics::OnStoreError(const absl::Status& status) {
+  const std::string kind = StoreErrorKind(status);
+  store_errors_.at(kind).Add();
+  // Only what must never be is refused by the store.
+  if (kind == "refused") violations_.at("store").Add();
+}
 
 void CoordinatorMetrics::Publish(const Snapshot& snapshot) {
   const auto total = [this](const char* name, uint64_t value) {
@@ -328,7 +452,7 @@ void CoordinatorMetrics::Publish(const Snapshot& snapshot) {
   total("bytes_out", snapshot.socket.bytes_sent);
   total("send_blocked", snapshot.socket.send_blocked);
   total("unroutable", snapshot.socket.unroutable);
-  total("handshakes", snapshot.socket.handshakes_failed);
+  total("handshakes_other", snapshot.socket.handshakes_failed);
   malformed_.at("parts").AdvanceTo(
       static_cast<double>(snapshot.socket.malformed));
   // Seconds are rounded: the same time may come out lower by a hair.
@@ -342,7 +466,6 @@ void CoordinatorMetrics::Publish(const Snapshot& snapshot) {
   gauge("watches", snapshot.watches);
   gauge("jobs", snapshot.core.jobs_live);
   gauge("grants_live", snapshot.core.grants_live);
-  gauge("delayed", snapshot.core.retries_waiting);
   total("grants", snapshot.core.grants);
   for (size_t state = 0; state < jobs_finished_.size(); ++state) {
     if (!IsTerminal(static_cast<JobState>(state))) continue;
@@ -350,48 +473,85 @@ void CoordinatorMetrics::Publish(const Snapshot& snapshot) {
         static_cast<double>(snapshot.core.jobs_finished[state]));
   }
   PublishClasses(snapshot.core);
+  PublishQueue(snapshot.core, snapshot.now);
   PublishSessions(snapshot.core);
+  CheckConservation(snapshot.core);
 }
 
 void CoordinatorMetrics::PublishClasses(const CoreCounters& core) {
-  uint64_t pending = 0;
-  uint64_t running = 0;
-  std::map<std::string, ClassCounters> by_type;
+  // Those that share a label are shown as one.
+  std::map<std::pair<std::string, ExecutorKind>, ClassCounters> classes;
+  std::map<std::string, ClassCounters> types;
   for (const ClassCounters& one : core.classes) {
-    Class& numbers = ClassOf(one.type, one.executor);
-    numbers.started.AdvanceTo(static_cast<double>(one.attempts_started));
+    const std::string label = TypeLabel(one.type);
+    Add(one, classes[{label, one.executor}]);
+    Add(one, types[label]);
+  }
+  for (const auto& [key, sum] : classes) {
+    Class& numbers = ClassOf(key.first, key.second);
+    numbers.started.AdvanceTo(static_cast<double>(sum.attempts_started));
     numbers.handed_back.AdvanceTo(
-        static_cast<double>(one.attempts_handed_back));
-    numbers.granted.AdvanceTo(static_cast<double>(one.tasks_granted));
+        static_cast<double>(sum.attempts_handed_back));
+    numbers.granted.AdvanceTo(static_cast<double>(sum.tasks_granted));
     for (size_t ending = 0; ending < kEndings; ++ending) {
       numbers.finished[ending].AdvanceTo(
-          static_cast<double>(one.attempts_finished[ending]));
+          static_cast<double>(sum.attempts_finished[ending]));
     }
-    ClassCounters& sum = by_type[one.type];
-    for (size_t state = 0; state < kTaskStates; ++state) {
-      sum.tasks_finished[state] += one.tasks_finished[state];
-    }
-    sum.retries_failed += one.retries_failed;
-    sum.retries_evicted += one.retries_evicted;
-    sum.retries_lost += one.retries_lost;
-    sum.quarantined += one.quarantined;
-    pending += one.pending;
-    running += one.running;
+    numbers.run.Set(sum.run);
   }
-  for (const auto& [type, sum] : by_type) {
-    Type& numbers = TypeOf(type);
+  for (const auto& [label, sum] : types) {
+    Type& numbers = TypeOf(label);
     for (size_t state = 0; state < kTaskStates; ++state) {
       if (!IsTerminal(static_cast<TaskState>(state))) continue;
       numbers.tasks[state].AdvanceTo(
           static_cast<double>(sum.tasks_finished[state]));
     }
-    numbers.retries_error.AdvanceTo(static_cast<double>(sum.retries_failed));
-    numbers.retries_evicted.AdvanceTo(static_cast<double>(sum.retries_evicted));
+    for (size_t ending = 0; ending < kEndings; ++ending) {
+      if (RetryReason(static_cast<Ending>(ending)) == nullptr) continue;
+      numbers.retries[ending].AdvanceTo(
+          static_cast<double>(sum.retries[ending]));
+    }
     numbers.retries_lost.AdvanceTo(static_cast<double>(sum.retries_lost));
     numbers.quarantined.AdvanceTo(static_cast<double>(sum.quarantined));
   }
-  gauges_.at("pending").Set(static_cast<double>(pending));
+}
+
+void CoordinatorMetrics::PublishQueue(const CoreCounters& core, WallTime now) {
+  uint64_t waiting = 0;
+  uint64_t running = 0;
+  for (const ClassCounters& one : core.classes) {
+    waiting += one.pending;
+    running += one.running;
+  }
+  const QueueCounters& queue = core.queue;
+  gauges_.at("pending").Set(static_cast<double>(waiting - queue.delayed));
+  gauges_.at("delayed").Set(static_cast<double>(queue.delayed));
   gauges_.at("running").Set(static_cast<double>(running));
+  const bool waits = queue.oldest_pending.has_value();
+  gauges_.at("oldest").Set(
+      waits ? Seconds(queue.oldest_pending->time_since_epoch()) : 0);
+  gauges_.at("oldest_age")
+      .Set(waits ? std::max(0.0, Seconds(now - *queue.oldest_pending)) : 0);
+  wait_seconds_.Set(queue.wait);
+  total_seconds_.Set(queue.total);
+}
+
+// Every task taken on has ended, or waits, or runs.
+void CoordinatorMetrics::CheckConservation(const CoreCounters& core) {
+  uint64_t imbalance = 0;
+  for (const ClassCounters& one : core.classes) {
+    uint64_t known = one.pending + one.running;
+    for (const uint64_t ended : one.tasks_finished) known += ended;
+    imbalance += known > one.tasks_taken ? known - one.tasks_taken
+                                         : one.tasks_taken - known;
+  }
+  if (imbalance > imbalance_) {
+    violations_.at("conservation").Add();
+    Log(LogLevel::kError, "tasks_miscounted",
+        "The tasks that ended, wait or run are not those that were accepted.",
+        {{"difference", imbalance}});
+  }
+  imbalance_ = imbalance;
 }
 
 void CoordinatorMetrics::PublishSessions(const CoreCounters& core) {
@@ -399,8 +559,10 @@ void CoordinatorMetrics::PublishSessions(const CoreCounters& core) {
       {"submissions_accepted", core.submissions_accepted},
       {"submissions_duplicate", core.submissions_existed},
       {"submissions_conflict", core.submissions_conflict},
-      {"submissions_busy", core.submissions_busy},
-      {"cancels_accepted", core.cancels_taken},
+      {"submissions_busy", core.submissions_busy + refused_busy_},
+      {"submissions_invalid", core.submissions_invalid + refused_invalid_},
+      {"cancels_before_start", core.cancels_before_start},
+      {"cancels_while_running", core.cancels_while_running},
       {"cancels_too_late", core.cancels_too_late},
       {"cancels_unknown", core.cancels_unknown},
       {"sessions_registered", core.sessions_opened},
@@ -440,6 +602,10 @@ void CoordinatorMetrics::PublishSizes(const std::string& database_path) {
   };
   gauges_.at("db").Set(size(database_path));
   gauges_.at("wal").Set(size(database_path + "-wal"));
+  std::error_code error;
+  const std::filesystem::space_info disk =
+      std::filesystem::space(database_path, error);
+  if (!error) gauges_.at("free").Set(static_cast<double>(disk.available));
 }
 
 }  // namespace remuda

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "base/clock.h"
 #include "base/event_loop.h"
 #include "coordinator/core/counters.h"
@@ -29,6 +30,9 @@ namespace remuda {
 // Lifetime: outlives the loop and the threads that count.
 class CoordinatorMetrics {
  public:
+  // Job types with series of their own; later ones count as "other".
+  static constexpr size_t kJobTypesMax = 100;
+
   explicit CoordinatorMetrics(const std::string& version);
 
   // On the loop. A frame that could be read, or that goes to the outbox.
@@ -37,20 +41,23 @@ class CoordinatorMetrics {
   void OnMalformed(std::string_view reason);
   // A message of that type that the role may not send.
   void OnDenied(Role role, std::string_view type);
-  void OnInvalidSubmission();
+  // A submission that did not come to the core, and why.
+  void OnSubmissionRefused(const absl::Status& status);
   void OnSubmitted(Duration from_receipt_to_durable_answer);
   void OnDispatch(Duration duration);  // one turn of the core
   void OnTurn(Duration duration);      // one turn of the loop
   void OnRecovered(Duration duration);
 
-  // On the store's thread.
-  void OnCommit(const CommitFacts& facts, Duration duration);
-  void OnStoreError();
+  // On the store's thread. `waited`: the oldest unit, for its turn.
+  void OnCommit(const CommitFacts& facts, Duration duration, Duration waited);
+  void OnCheckpoint(Duration duration);
+  void OnStoreError(const absl::Status& status);
 
   // On the loop: takes over what others count.
   struct Snapshot {
     const CoreCounters& core;
     Term term;
+    WallTime now{};
     RouterSocket::Counters socket;
     EventLoop::Counters loop;
     uint64_t outbox_bytes = 0;
@@ -64,11 +71,13 @@ class CoordinatorMetrics {
   std::string Serialize() const { return metrics_.Serialize(); }
   // For the numbers of other doors of this process. Any thread.
   Metrics& registry() { return metrics_; }
+  size_t series() const { return metrics_.series(); }
 
  private:
   using Counter = Metrics::Counter;
   using Gauge = Metrics::Gauge;
   using Histogram = Metrics::Histogram;
+  using Buckets = Metrics::Buckets;
   static constexpr size_t kFrameTypes = 128;
 
   // Of one job type on one executor.
@@ -77,12 +86,12 @@ class CoordinatorMetrics {
     Counter handed_back;
     std::array<Counter, kEndings> finished;
     Counter granted;
+    Buckets run;
   };
   // Of one job type; the core counts them by executor too.
   struct Type {
     std::array<Counter, kTaskStates> tasks;
-    Counter retries_error;
-    Counter retries_evicted;
+    std::array<Counter, kEndings> retries;  // those that have a reason
     Counter retries_lost;
     Counter quarantined;
   };
@@ -91,12 +100,17 @@ class CoordinatorMetrics {
   void AddDenials();
   void AddStore();
   void AddWork();
+  void AddQueue();
+  void AddLoops();
   void AddSessions();
   void AddGauges();
-  Class& ClassOf(const std::string& type, ExecutorKind executor);
-  Type& TypeOf(const std::string& type);
+  std::string TypeLabel(const std::string& type);
+  Class& ClassOf(const std::string& label, ExecutorKind executor);
+  Type& TypeOf(const std::string& label);
   void PublishClasses(const CoreCounters& core);
+  void PublishQueue(const CoreCounters& core, WallTime now);
   void PublishSessions(const CoreCounters& core);
+  void CheckConservation(const CoreCounters& core);
 
   Metrics metrics_;
   std::array<Counter, kFrameTypes> frames_;
@@ -104,21 +118,29 @@ class CoordinatorMetrics {
   std::map<std::pair<Role, std::string>, Counter> denied_;
   std::map<std::string, Counter> totals_;  // without labels of their own
   std::map<std::string, Gauge> gauges_;
+  std::map<std::string, std::string> type_labels_;
   std::map<std::pair<std::string, ExecutorKind>, Class> classes_;
   std::map<std::string, Type> types_;
   std::array<std::array<Counter, kStaleReasons>, kAgentMessageKinds> stale_;
   std::array<Gauge, 4> agents_;
   std::array<Gauge, kExecutorKinds> credit_;
   std::array<Counter, 7> jobs_finished_;
+  uint64_t refused_busy_ = 0;
+  uint64_t refused_invalid_ = 0;
   Counter rows_;
-  Counter commits_;
-  Counter store_errors_;
-  Counter invalid_;
+  std::map<std::string, Counter> store_errors_;  // by kind
+  std::map<std::string, Counter> violations_;    // by invariant
+  uint64_t imbalance_ = 0;                       // at the last look
+  Counter store_busy_;
   Histogram commit_seconds_;
   Histogram commit_operations_;
+  Histogram checkpoint_seconds_;
   Histogram dispatch_seconds_;
   Histogram submit_seconds_;
   Histogram turn_seconds_;
+  Histogram store_lag_seconds_;
+  Buckets wait_seconds_;
+  Buckets total_seconds_;
 };
 
 }  // namespace remuda

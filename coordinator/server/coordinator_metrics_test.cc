@@ -24,6 +24,7 @@ CoreCounters SomeCounters(uint64_t factor) {
   noop.attempts_finished[0] = 5 * factor;
   noop.tasks_finished[2] = 5 * factor;
   noop.pending = 7;
+  noop.tasks_taken = 5 * factor + 7;
   counters.classes.push_back(noop);
   noop.executor = ExecutorKind::kAsync;
   counters.classes.push_back(noop);
@@ -61,7 +62,10 @@ TEST(CoordinatorMetricsTest, EverySeriesIsThereFromTheStart) {
   CoordinatorMetrics metrics("1.2.3");
   const std::string before = metrics.Serialize();
   metrics.Publish({.core = SomeCounters(1), .term = {3}});
-  metrics.OnCommit({.rows = 5, .units = 1}, std::chrono::milliseconds(1));
+  metrics.OnCommit({.rows = 5, .units = 1}, std::chrono::milliseconds(1),
+                   std::chrono::milliseconds(1));
+  metrics.OnCheckpoint(std::chrono::milliseconds(1));
+  metrics.OnSubmissionRefused(absl::InternalError(""));
   metrics.OnMalformed("malformed");
   metrics.OnSubmitted(std::chrono::milliseconds(1));
   const std::string after = metrics.Serialize();

@@ -372,8 +372,8 @@ TEST_F(CoordinatorServerTest, MetricsShowWhatATaskCosts) {
   EXPECT_EQ(grown("remuda_submit_duration_seconds_count"), 1);
   EXPECT_GT(grown("remuda_store_rows_total"), 0);
   EXPECT_LE(grown("remuda_store_rows_total"), 0.01 * kTasks);
-  EXPECT_GT(grown("remuda_store_commits_total"), 0);
-  EXPECT_LE(grown("remuda_store_commits_total"), 0.01 * kTasks);
+  EXPECT_GT(grown("remuda_store_commit_duration_seconds_count"), 0);
+  EXPECT_LE(grown("remuda_store_commit_duration_seconds_count"), 0.01 * kTasks);
   EXPECT_GT(grown("remuda_transport_messages_total"), 0);
   EXPECT_LE(grown("remuda_transport_messages_total"), 0.05 * kTasks);
   EXPECT_EQ(Total(after, "remuda_agents"), 1);
