@@ -210,6 +210,52 @@ class Dashboard(unittest.TestCase):
                 self.assertIn(name, titles, page.name)
 
 
+def documented():
+    """The labels of each metric of docs/METRICS.md."""
+    text = (ROOT / "docs/METRICS.md").read_text()
+    found = {name: set() for name in re.findall(r"`(process_\w+)`", text)}
+    for name, labels in re.findall(
+            r"^\| `(remuda_\w+)` \| \w+ \|([^|]*)\|", text, re.M):
+        found.setdefault(name, set()).update(re.findall(r"\w+", labels))
+    return found
+
+
+def undocumented(queries):
+    """What these queries read that docs/METRICS.md does not have."""
+    known = documented()
+    for query in queries:
+        for one in rules.selectors(query):
+            if one.name in ("ALERTS", "up") or ":" in one.name:
+                continue
+            name = re.sub(r"_(bucket|count|sum)$", "", one.name)
+            if name not in known:
+                yield f"{one.name} in {query}"
+                continue
+            labels = re.findall(r"(\w+)\s*[=!]~?\"", one.matchers)
+            for label in set(labels) - known[name] - {"job", "instance", "le"}:
+                yield f"{one.name} by {label} in {query}"
+
+
+class Metrics(unittest.TestCase):
+    def test_all_are_documented(self):
+        board = overview()
+        queries = [expr for _, expr in rules.targets(board)]
+        queries += [one["expr"] for one in board["annotations"]["list"]]
+        queries += [one["query"].removeprefix("label_values(").split(", ")[0]
+                    for one in board["templating"]["list"]
+                    if one["type"] == "query"]
+        for name in ("recording", "alerts"):
+            path = ROOT / f"deploy/prometheus/rules/{name}.yml"
+            queries += [rule["expr"] for group in yaml.safe_load(
+                path.read_text())["groups"] for rule in group["rules"]]
+        self.assertEqual(list(undocumented(queries)), [])
+
+    def test_notices_what_is_not(self):
+        for wrong in ("sum(remuda_agent)", 'remuda_agents{kind="lost"}',
+                      "rate(remuda_term_total[5m])"):
+            self.assertNotEqual(list(undocumented([wrong])), [], wrong)
+
+
 class Schema(unittest.TestCase):
     def setUp(self):
         if not SCHEMA.exists():

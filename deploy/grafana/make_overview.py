@@ -246,13 +246,6 @@ EXECUTORS = [
     series("Free credit", "Tasks that agents would still take.",
            [(total("remuda_credit_tasks", by="executor"),
              "{{executor}}")], "short"),
-    series("Workers", "Worker processes by what they do.",
-           [(total("remuda_executor_workers", by="executor, state"),
-             "{{executor}} {{state}}")], "short", stack=True),
-    series("Worker ends by reason", "Workers that ended, a second. A recycled "
-           "one is no fault.",
-           [(rate("remuda_executor_worker_exits_total",
-                  by="executor, reason"), "{{executor}} {{reason}}")], "ops"),
 ]
 
 AGENTS = [
@@ -292,8 +285,8 @@ AGENTS = [
            "rights, a second. RemudaAuthFailures fires above the line.",
            [(rate("remuda_transport_handshake_failures_total", by="reason"),
              "handshake, {{reason}}"),
-            (rate("remuda_auth_denied_total", by="role, type"),
-             "{{role}}: {{type}}")], "ops", limits=(0.1,)),
+            (rate("remuda_auth_denied_total", by="role"),
+             "denied, {{role}}")], "ops", limits=(0.1,)),
 ]
 
 COORDINATOR = [
@@ -350,7 +343,8 @@ PROCESSES = [
            "aside.",
            [(rate("process_cpu_seconds_total", by="job, instance"),
              "{{job}} {{instance}}")], "short"),
-    series("Open files", "Of what each process may open.",
+    series("Open files", "Of what each process may open. RemudaFdUsage fires "
+           "above the line.",
            [(f"{of('process_open_fds')} / {of('process_max_fds')}",
              "{{job}} {{instance}}")], "percentunit", limits=(0.8,), max=1),
 ]
