@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/log.h"
 #include "executors/process_pool/command_parameters.h"
 #include "executors/process_pool/output_capture.h"
 
@@ -240,7 +241,25 @@ void CommandRunner::Finish(Run& run, const ProcessExited& exited) {
   if (run.out.has_file() || run.err.has_file()) {
     outcome.log_path = run.log_folder;
   }
+  NoteKept(run);
   ended_(run.task, std::move(outcome));
+}
+
+// Says once that output is being lost, until some is kept again: on a full disk
+// every command has the same to say.
+void CommandRunner::NoteKept(const Run& run) {
+  for (const OutputCapture* capture : {&run.out, &run.err}) {
+    if (capture->has_file()) losing_output_ = false;
+    if (capture->file_error() == 0 || losing_output_) continue;
+    losing_output_ = true;
+    Log(LogLevel::kWarning, "output_not_kept",
+        "Output of a command could not be written; its beginning and its end "
+        "are kept.",
+        {{"job", run.task.attempt.id.job.value},
+         {"task", run.task.attempt.id.task},
+         {"folder", run.log_folder},
+         {"reason", std::system_category().message(capture->file_error())}});
+  }
 }
 
 void CommandRunner::Close(Run& run) {

@@ -43,6 +43,7 @@ class CommandRunner {
   void OnReadable(Run& run, int stream);
   void OnEnded(AttemptId id, const ProcessEnd& end);
   void Finish(Run& run, const ProcessExited& exited);
+  void NoteKept(const Run& run);
   void Close(Run& run);
 
   EventLoop& loop_;
@@ -51,6 +52,7 @@ class CommandRunner {
   const ProcessPoolOptions& options_;
   const Ended ended_;
   absl::flat_hash_map<AttemptId, std::unique_ptr<Run>> runs_;
+  bool losing_output_ = false;
 };
 
 }  // namespace remuda

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <system_error>
 
 #include "jobs/json_text.h"
 
@@ -65,25 +66,35 @@ void OutputCapture::Add(std::string_view bytes) {
 
 void OutputCapture::AddToFile(std::string_view bytes) {
   std::string first;
-  if (!file_.valid() && !file_failed_) {
+  if (file_error_ != 0) return;
+  if (!file_.valid()) {
     mkdir(folder_.c_str(), 0700);
     const std::string path = folder_ + "/" + name_;
     file_.Reset(
         open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!file_.valid()) return GiveUpFile(errno);
     // Until now all of it was kept in memory.
     first = head_ + tail_;
     first += bytes;
     bytes = first;
   }
   bytes = bytes.substr(0, kFileBytesMax - file_bytes_);
-  while (file_.valid() && !file_failed_ && !bytes.empty()) {
+  while (!bytes.empty()) {
     const ssize_t count = write(file_.get(), bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) break;
+    if (count < 0) return GiveUpFile(errno);
     file_bytes_ += static_cast<uint64_t>(count);
     bytes.remove_prefix(static_cast<size_t>(count));
   }
-  if (!bytes.empty()) file_failed_ = true;
+}
+
+// A part of the file would only keep the disk full: nobody fetches it.
+void OutputCapture::GiveUpFile(int error) {
+  file_error_ = error;
+  if (!file_.valid()) return;
+  unlink((folder_ + "/" + name_).c_str());
+  rmdir(folder_.c_str());  // unless the other stream has its file there
+  file_.Reset();
 }
 
 std::string OutputCapture::Text() const {
@@ -94,7 +105,12 @@ std::string OutputCapture::Text() const {
   const std::string_view kept_tail = WithoutSplitStart(tail);
   const uint64_t missing = bytes_ - kept_head.size() - kept_tail.size();
   std::string text(kept_head);
-  text += "\n[... " + std::to_string(missing) + " bytes left out ...]\n";
+  text += "\n[... " + std::to_string(missing) + " bytes left out";
+  if (file_error_ != 0) {
+    text += ", and not kept by the agent: " +
+            std::system_category().message(file_error_);
+  }
+  text += " ...]\n";
   text += kept_tail;
   return text;
 }

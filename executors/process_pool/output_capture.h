@@ -31,13 +31,17 @@ class OutputCapture {
 
   // The file holds what was written, up to its limit. False if there is none,
   // also when the disk was full.
-  bool has_file() const { return file_.valid() && !file_failed_; }
+  bool has_file() const { return file_.valid() && file_error_ == 0; }
+
+  // Why there is no file although there should be one, as errno; else 0.
+  int file_error() const { return file_error_; }
 
   // All of it, or head and tail with a line between that says what is missing.
   std::string Text() const;
 
  private:
   void AddToFile(std::string_view bytes);
+  void GiveUpFile(int error);
 
   const std::string folder_;
   const std::string name_;
@@ -46,7 +50,7 @@ class OutputCapture {
   std::string tail_;  // the last kTailBytes are at the end; may be longer
   UniqueFd file_;
   uint64_t file_bytes_ = 0;
-  bool file_failed_ = false;
+  int file_error_ = 0;
 };
 
 // As a JSON string or, if that cannot hold the bytes, {"base64": "..."}.

@@ -66,6 +66,21 @@ TEST(OutputCaptureTest, TheFileHasALimit) {
   EXPECT_TRUE(capture.has_file());
 }
 
+TEST(OutputCaptureTest, AFileThatCannotBeWrittenIsSaid) {
+  // A file where the folder should be, as good as a full disk.
+  const std::string folder = Folder("no_folder");
+  std::filesystem::remove_all(folder);
+  std::ofstream(folder).put('x');
+  OutputCapture capture(folder, "stdout");
+  capture.Add(std::string(200'000, 'x'));
+  capture.Add(std::string(200'000, 'y'));
+  EXPECT_EQ(capture.file_error(), ENOTDIR);
+  EXPECT_FALSE(capture.has_file());
+  EXPECT_NE(capture.Text().find("bytes left out, and not kept by the agent: "
+                                "Not a directory ...]\n"),
+            std::string::npos);
+}
+
 TEST(OutputCaptureTest, ACutCharacterDoesNotMakeTextBinary) {
   OutputCapture capture(Folder("cut"), "stdout");
   std::string all = "x";

@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "executors/process_pool/output_capture.h"
 
 namespace remuda {
@@ -68,11 +69,22 @@ std::string EndOf(int fd, size_t bytes_max) {
   return text;
 }
 
+// What a task printed is lost where the disk is full, and that is said.
 void WriteFile(const std::string& folder, const char* name,
                const std::string& content) {
   mkdir(folder.c_str(), 0700);
-  std::ofstream file(folder + "/" + name, std::ios::binary);
+  const std::string path = folder + "/" + name;
+  std::ofstream file(path, std::ios::binary);
   file << content;
+  file.close();
+  if (file) return;
+  const int error = errno;
+  unlink(path.c_str());
+  Log(LogLevel::kWarning, "output_not_kept",
+      "Output of a task could not be written.",
+      {{"file", path},
+       {"bytes", content.size()},
+       {"reason", std::system_category().message(error)}});
 }
 
 }  // namespace

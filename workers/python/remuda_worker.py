@@ -17,6 +17,7 @@ if sys.path and sys.argv[:1] == [__file__]:
     del sys.path[0]
 
 import collections
+import contextlib
 import faulthandler
 import importlib
 import inspect
@@ -300,7 +301,21 @@ class Output:
             message["text"] = text
             return message
         file = f"worker-{os.getpid()}-{number}-{name}"
-        with open(os.path.join(self.log_folder, file), "wb") as out:
+        path = os.path.join(self.log_folder, file)
+        try:
+            self.copy(kept, size, path)
+            message["file"] = file
+        except OSError as error:  # the disk is full
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+            text = os.pread(kept, LOG_BYTES_INLINE, 0).decode("utf-8", "replace")
+            missing = size - LOG_BYTES_INLINE
+            message["text"] = f"{text}\n[... {missing} bytes not kept: {error} ...]\n"
+        return message
+
+    @staticmethod
+    def copy(kept, size, path):
+        with open(path, "wb") as out:
             at = 0
             while at < min(size, LOG_BYTES_MAX):
                 piece = os.pread(kept, min(1 << 20, LOG_BYTES_MAX - at), at)
@@ -308,8 +323,6 @@ class Output:
                     break
                 out.write(piece)
                 at += len(piece)
-        message["file"] = file
-        return message
 
 
 class Cell:
