@@ -48,6 +48,13 @@ absl::Status Busy() {
       "the coordinator has too many requests waiting; try again");
 }
 
+uint64_t BytesOf(const Submit& submit, const StagedLists& lists) {
+  uint64_t bytes = 0;
+  for (const std::string& job : submit.jobs) bytes += job.size();
+  for (const auto& [document, list] : lists) bytes += list->size();
+  return bytes;
+}
+
 }  // namespace
 
 void CoordinatorLoop::OnRequest(Peer peer, const Identity& identity,
@@ -99,6 +106,11 @@ void CoordinatorLoop::On(const Asker& asker, Submit request) {
         absl::StatusOr<PreparedSubmission> prepared =
             stored.ok() ? PrepareSubmission(request, lists, *stored)
                         : stored.status();
+        // One that is stored already costs nothing more.
+        if (prepared.ok() && !stored->has_value()) {
+          const absl::Status room = disk_.CheckRoomFor(BytesOf(request, lists));
+          if (!room.ok()) prepared = room;
+        }
         return [this, asker, key = request.key, prepared = std::move(prepared),
                 stored = std::move(stored)]() mutable {
           AcceptPrepared(asker, key, std::move(prepared),

@@ -15,7 +15,7 @@ absl::StatusOr<std::unique_ptr<CoordinatorLoop>> CoordinatorLoop::Start(
     const Options& options, Store store, WireContext& context, EventLoop& loop,
     CoordinatorMetrics& metrics, LoopDoor& door) {
   std::unique_ptr<CoordinatorLoop> self(
-      new CoordinatorLoop(options, loop, metrics, door));
+      new CoordinatorLoop(options, store.folder().path(), loop, metrics, door));
   const MonotonicTime start = loop.clock().Now();
   const absl::Status restored = self->Restore(store);
   if (!restored.ok()) return restored;
@@ -65,9 +65,11 @@ absl::StatusOr<std::unique_ptr<CoordinatorLoop>> CoordinatorLoop::Start(
   return self;
 }
 
-CoordinatorLoop::CoordinatorLoop(const Options& options, EventLoop& loop,
+CoordinatorLoop::CoordinatorLoop(const Options& options,
+                                 const std::string& folder, EventLoop& loop,
                                  CoordinatorMetrics& metrics, LoopDoor& door)
     : options_(options),
+      disk_(folder),
       loop_(loop),
       metrics_(metrics),
       core_(options.core),

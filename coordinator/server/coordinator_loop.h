@@ -20,6 +20,7 @@
 #include "coordinator/server/reader_thread.h"
 #include "coordinator/server/submission.h"
 #include "coordinator/server/watches.h"
+#include "coordinator/store/disk_space.h"
 #include "coordinator/store/store_thread.h"
 #include "wire/codec.h"
 #include "wire/router_socket.h"
@@ -69,8 +70,8 @@ class CoordinatorLoop {
   void PublishMetrics();
 
  private:
-  CoordinatorLoop(const Options& options, EventLoop& loop,
-                  CoordinatorMetrics& metrics, LoopDoor& door);
+  CoordinatorLoop(const Options& options, const std::string& folder,
+                  EventLoop& loop, CoordinatorMetrics& metrics, LoopDoor& door);
   absl::Status Restore(Store& store);
 
   Now CurrentTime() const;
@@ -128,6 +129,7 @@ class CoordinatorLoop {
   void SendWatches();
 
   const Options options_;
+  const DiskSpace disk_;  // asked by the thread that checks submissions
   EventLoop& loop_;
   CoordinatorMetrics& metrics_;
   Core core_;

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+
+namespace remuda {
+
+// The room that is left where the data folder lies. New jobs are refused while
+// it is short, so that the ends of those that were accepted can still be
+// written. Does not promise that they can: others may fill the disk.
+//
+// Thread: any; immutable.
+class DiskSpace {
+ public:
+  // Stays free for what accepted jobs have yet to write; on a small disk the
+  // given part of it.
+  static constexpr uint64_t kReserveBytes = 64u << 20;
+  static constexpr uint64_t kReservePart = 8;
+
+  explicit DiskSpace(std::string folder) : folder_(std::move(folder)) {}
+
+  // Whether `bytes` of a submission fit beside the reserve. They are written
+  // twice: to the write-ahead log and from there to the file.
+  // Errors: Unavailable says how much is free and how much would be needed.
+  absl::Status CheckRoomFor(uint64_t bytes) const;
+
+ private:
+  std::string folder_;
+};
+
+}  // namespace remuda
