@@ -1,5 +1,6 @@
 """kill -9 in the middle: nothing lost, nothing twice, cancels complete."""
 
+import os
 import pathlib
 import shutil
 import signal
@@ -8,7 +9,7 @@ import time
 import unittest
 from collections import Counter
 
-from cluster import Cluster, job_text, processes_with, wait_until
+from cluster import REMUDA, Cluster, job_text, processes_with, wait_until
 
 
 def ledger_spec(cluster, name, tasks, seconds, extra=()):
@@ -81,6 +82,43 @@ class CoordinatorKilled(unittest.TestCase):
             self.assertEqual(len(starts), 3000)
             self.assertEqual(max(starts.values()), 1, "a task ran twice")
             self.assertEqual(max(count(ledger, "end").values()), 1)
+
+
+class Interrupted(unittest.TestCase):
+    def test_the_second_interrupt_leaves_before_the_first_was_heard(self):
+        """No coordinator is there to take the cancel: leaving is possible all
+        the same, and the job is as it was."""
+        with Cluster() as cluster:
+            coordinator = cluster.coordinator()
+            cluster.agent()
+            cluster.agents_online(1)
+            spec, ledger = ledger_spec(cluster, "interrupted", 1, 600)
+            run = subprocess.Popen(
+                [REMUDA, "run", spec], stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+                env={**os.environ, "REMUDA_COORDINATOR": cluster.address})
+            self.addCleanup(run.communicate)
+            self.addCleanup(run.kill)
+            wait_until(lambda: count(ledger, "start"), "the task has begun")
+            coordinator.kill()
+            run.send_signal(signal.SIGINT)
+            for line in run.stderr:
+                if "Ctrl-C again" in line:
+                    break
+
+            def gone():
+                # Several that come together are one interrupt.
+                run.send_signal(signal.SIGINT)
+                return run.poll() is not None
+
+            wait_until(gone, "the command has left", patience=20)
+            self.assertEqual(run.returncode, 130)
+            cluster.coordinator()
+            cluster.agents_online(1)
+            self.assertEqual(cluster.job(1)["state"], "running")
+            cluster.remuda("cancel", 1)
+            self.assertEqual(cluster.wait(1, code=1)["state"], "cancelled")
+            self.assertEqual(sum(count(ledger, "start").values()), 1)
 
 
 class CoordinatorReplaced(unittest.TestCase):

@@ -1,11 +1,13 @@
 """The embedded default: processes share a state folder, host it in turn, and
 no work is lost when one of them ends, however it ends."""
 
+import contextlib
 import json
 import os
 import pathlib
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import unittest
@@ -117,6 +119,18 @@ class Embedded(Folder):
         self.remuda("cancel", "1")
         again.communicate(timeout=PATIENCE)
         self.assertEqual(again.returncode, 1)
+        # By the history's own times, so that it matters little how slow the
+        # machine is: a lease is 30 s.
+        restarted = self.history("term_started")[-1]
+        given_up = [at for at in self.history("agent_left") if at > restarted]
+        self.assertLess((given_up[0] - restarted) / 1e9, 15)
+
+    def history(self, kind):
+        """When the events of a kind happened, in nanoseconds."""
+        path = self.folder / ".local/state/remuda/coordinator/remuda.sqlite"
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            return [at for (at,) in database.execute(
+                "SELECT at FROM events WHERE kind = ? ORDER BY seq", (kind,))]
 
     def test_the_second_interrupt_leaves_at_once(self):
         run = self.start("run", self.spec(
