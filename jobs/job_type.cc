@@ -46,22 +46,32 @@ JobType Command() {
       }};
 }
 
+// What both http types take.
+ParameterFact Url() {
+  return {.name = "url",
+          .kind = Kind::kText,
+          .required = true,
+          .meaning = "The address, http:// or https://.",
+          .not_empty = true};
+}
+
+ParameterFact BytesMax() {
+  return {.name = "max_bytes",
+          .kind = Kind::kInteger,
+          .meaning =
+              "The task fails if the answer is larger; 8 MiB if left "
+              "out.",
+          .at_least = 1};
+}
+
 JobType HttpCrawl() {
   return {.name = "http.crawl",
           .meaning = "Fetches a page and records its title and links.",
           .workload = Workload::kIo,
           .executors = {kAsync},
           .parameters = {
-              {.name = "url",
-               .kind = Kind::kText,
-               .required = true,
-               .meaning = "The address of the page, http:// or https://.",
-               .not_empty = true},
-              {.name = "max_bytes",
-               .kind = Kind::kInteger,
-               .meaning = "The task fails if the page is larger; 8 MiB if left "
-                          "out.",
-               .at_least = 1},
+              Url(),
+              BytesMax(),
               {.name = "links_max",
                .kind = Kind::kInteger,
                .meaning = "The most links that are recorded; 100 if left out.",
@@ -70,42 +80,33 @@ JobType HttpCrawl() {
 }
 
 JobType HttpFetch() {
-  return {
-      .name = "http.fetch",
-      .meaning = "Makes an HTTP request and records status and body.",
-      .workload = Workload::kIo,
-      .executors = {kAsync},
-      .parameters = {
-          {.name = "url",
-           .kind = Kind::kText,
-           .required = true,
-           .meaning = "The address, http:// or https://.",
-           .not_empty = true},
-          {.name = "method",
-           .kind = Kind::kText,
-           .meaning = "GET, POST and so on; GET if left out.",
-           .not_empty = true},
-          {.name = "headers",
-           .kind = Kind::kMap,
-           .meaning = "Request headers by name.",
-           .of = Kind::kText},
-          {.name = "body",
-           .kind = Kind::kText,
-           .meaning = "The body of the request."},
-          {.name = "max_bytes",
-           .kind = Kind::kInteger,
-           .meaning = "The task fails if the answer is larger; 8 MiB if left "
-                      "out.",
-           .at_least = 1},
-          {.name = "follow",
-           .kind = Kind::kBool,
-           .meaning = "Whether redirects are followed; true if left out."},
-          {.name = "fail_on",
-           .kind = Kind::kInteger,
-           .meaning = "The lowest status that fails the task; 400 if left "
-                      "out.",
-           .at_least = 100},
-      }};
+  return {.name = "http.fetch",
+          .meaning = "Makes an HTTP request and records status and body.",
+          .workload = Workload::kIo,
+          .executors = {kAsync},
+          .parameters = {
+              Url(),
+              {.name = "method",
+               .kind = Kind::kText,
+               .meaning = "GET, POST and so on; GET if left out.",
+               .not_empty = true},
+              {.name = "headers",
+               .kind = Kind::kMap,
+               .meaning = "Request headers by name.",
+               .of = Kind::kText},
+              {.name = "body",
+               .kind = Kind::kText,
+               .meaning = "The body of the request."},
+              BytesMax(),
+              {.name = "follow",
+               .kind = Kind::kBool,
+               .meaning = "Whether redirects are followed; true if left out."},
+              {.name = "fail_on",
+               .kind = Kind::kInteger,
+               .meaning = "The lowest status that fails the task; 400 if left "
+                          "out.",
+               .at_least = 100},
+          }};
 }
 
 JobType Noop() {
