@@ -66,6 +66,16 @@ struct LogsOptions {
   bool only_stdout = false;
 };
 
+struct KeygenOptions {
+  std::string folder;
+  std::vector<std::string> agents;
+  std::vector<std::string> submitters;
+  std::vector<std::string> viewers;
+  std::vector<std::string> operators;
+  uint32_t sessions = 1;
+  bool json = false;
+};
+
 struct CoordinatorCommandOptions {
   std::string listen = "tcp://127.0.0.1:7600";
   std::string http;
@@ -98,6 +108,7 @@ ExitCode LogsCommand(const LogsOptions& options);
 ExitCode AgentsCommand(const CommonOptions& options);
 ExitCode CoordinatorCommand(const CoordinatorCommandOptions& options);
 ExitCode AgentCommand(const AgentCommandOptions& options);
+ExitCode KeygenCommand(const KeygenOptions& options);
 ExitCode VersionCommand(const CommonOptions& options);
 
 }  // namespace remuda

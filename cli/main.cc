@@ -15,6 +15,7 @@
 #include "cli/print.h"
 #include "cli/version.h"
 #include "executors/process_pool/spawner_main.h"
+#include "wire/key_files.h"
 #include "workers/native/worker_main.h"
 
 namespace remuda {
@@ -61,6 +62,7 @@ class CommandLine {
     AddAsking();
     AddTasks();
     AddServing();
+    AddKeygen();
   }
 
   int Main(int argc, char** argv) {
@@ -267,6 +269,24 @@ class CommandLine {
         ->capture_default_str();
   }
 
+  void AddKeygen() {
+    CLI::App* keygen =
+        Add("keygen", "make keys for connections off this machine",
+            [this] { return KeygenCommand(keygen_); });
+    keygen->add_option("DIR", keygen_.folder, "folder of the keys")->required();
+    keygen->add_option("--agent", keygen_.agents, "name of an agent");
+    keygen->add_option("--submitter", keygen_.submitters,
+                       "who submits, and sees its own jobs");
+    keygen->add_option("--viewer", keygen_.viewers, "who sees all jobs");
+    keygen->add_option("--operator", keygen_.operators, "who may do all");
+    keygen
+        ->add_option("--sessions", keygen_.sessions,
+                     "how many agents may use one of these keys at once")
+        ->check(CLI::Range(1u, AllowEntry::kSessionsMax))
+        ->capture_default_str();
+    keygen->add_flag("--json", keygen_.json, "print JSON to stdout");
+  }
+
   CLI::App app_{"Remuda runs jobs on the executor that suits them.", "remuda"};
   std::function<ExitCode()> chosen_;
   CommonOptions common_{
@@ -281,6 +301,7 @@ class CommandLine {
   LogsOptions logs_;
   CoordinatorCommandOptions coordinator_;
   AgentCommandOptions agent_;
+  KeygenOptions keygen_;
 };
 
 }  // namespace

@@ -378,7 +378,7 @@ TEST_F(ClientTest, AWatchOfNothingKnownSaysSo) {
 TEST_F(ClientTest, RefusesAddresses) {
   options_.endpoint = "tcp://example.org:1";
   EXPECT_EQ(Client::Connect(options_, context_, clock_).status().code(),
-            absl::StatusCode::kUnimplemented);
+            absl::StatusCode::kFailedPrecondition);
   options_.endpoint = "nonsense";
   EXPECT_EQ(Client::Connect(options_, context_, clock_).status().code(),
             absl::StatusCode::kInvalidArgument);

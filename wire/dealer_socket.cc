@@ -24,7 +24,28 @@ int Milliseconds(Duration duration) {
       std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
 
+// After these libzmq does not try again by itself. The first wait is short, as
+// a coordinator may just be reading its entries.
+constexpr Duration kTurnedAwayFirst = std::chrono::milliseconds(250);
+constexpr Duration kTurnedAwayMax = std::chrono::seconds(15);
+
 }  // namespace
+
+const char* ReasonOf(TurnedAway turned_away) {
+  switch (turned_away) {
+    case TurnedAway::kKeyDenied:
+      return "the key is not admitted: the coordinator has no entry for it in "
+             "its folder allowed/, or has not read it yet";
+    case TurnedAway::kKeyMissing:
+      return "it asks for a key: give one with --key FILE or REMUDA_KEY";
+    case TurnedAway::kKeyNotAskedFor:
+      return "it has no keys of its own, so that it cannot prove who it is: "
+             "leave --key and REMUDA_KEY out, or start it with --keys DIR";
+    case TurnedAway::kProtocol:
+      return "whoever listens there does not speak as a coordinator";
+  }
+  return "unknown";
+}
 
 ReconnectDelays ReconnectDelays::For(const std::string& endpoint) {
   using std::chrono::milliseconds;
@@ -43,7 +64,10 @@ class DealerSocket::Impl {
         callbacks_(std::move(callbacks)),
         socket_(std::move(socket)) {}
 
-  ~Impl() { loop_.Unwatch(socket_.fd()); }
+  ~Impl() {
+    loop_.CancelTimer(again_);
+    loop_.Unwatch(socket_.fd());
+  }
 
   absl::Status Start(WireContext& context) {
     auto monitor = SocketMonitor::Start(
@@ -102,11 +126,51 @@ class DealerSocket::Impl {
       // Two connects without an end between them: the end was not told.
       if (connected_) Disconnected();
       connected_ = true;
+      turned_away_wait_ = kTurnedAwayFirst;
       ++counters_.connects;
       if (callbacks_.on_connected) callbacks_.on_connected();
     } else if (event == ConnectionEvent::kDisconnected && connected_) {
       Disconnected();
+    } else {
+      OnFailure(event);
     }
+  }
+
+  void OnFailure(ConnectionEvent event) {
+    switch (event) {
+      case ConnectionEvent::kKeyDenied:
+        ++counters_.handshakes_failed.auth;
+        BeTurnedAway(TurnedAway::kKeyDenied);
+        return;
+      case ConnectionEvent::kOtherMechanism:
+        ++counters_.handshakes_failed.protocol;
+        BeTurnedAway(options_.key.has_value() ? TurnedAway::kKeyNotAskedFor
+                                              : TurnedAway::kKeyMissing);
+        return;
+      case ConnectionEvent::kProtocolError:
+        ++counters_.handshakes_failed.protocol;
+        BeTurnedAway(TurnedAway::kProtocol);
+        return;
+      case ConnectionEvent::kHandshakeFailed:
+        ++counters_.handshakes_failed.other;
+        return;
+      case ConnectionEvent::kConnected:
+      case ConnectionEvent::kDisconnected:
+      case ConnectionEvent::kAcceptFailed:
+        return;
+    }
+  }
+
+  void BeTurnedAway(TurnedAway reason) {
+    loop_.CancelTimer(again_);
+    again_ = loop_.RunAfter(turned_away_wait_, [this] {
+      socket_.Disconnect(options_.endpoint);
+      // The address was good before.
+      (void)socket_.Connect(options_.endpoint);
+      ScheduleIfReady();
+    });
+    turned_away_wait_ = std::min(2 * turned_away_wait_, kTurnedAwayMax);
+    if (callbacks_.on_turned_away) callbacks_.on_turned_away(reason);
   }
 
   void Disconnected() {
@@ -183,6 +247,8 @@ class DealerSocket::Impl {
   ZmqSocket socket_;
   bool connected_ = false;
   bool scheduled_ = false;
+  TimerId again_{};
+  Duration turned_away_wait_ = kTurnedAwayFirst;
   std::deque<std::string> queue_;
   size_t queued_bytes_ = 0;
   Counters counters_;
@@ -205,6 +271,7 @@ absl::StatusOr<std::unique_ptr<DealerSocket>> DealerSocket::Connect(
   socket->Set(ZMQ_SNDHWM, kSendFramesMax);
   socket->Set(ZMQ_RCVHWM, kReceiveFramesMax);
   socket->Set(ZMQ_LINGER, kLingerMs);
+  if (options.key.has_value()) socket->ConnectWithKey(*options.key);
   const int first_min = std::max(1, Milliseconds(delays.first_min));
   const int spread = std::max(0, Milliseconds(delays.first_max) - first_min);
   socket->Set(ZMQ_RECONNECT_IVL,

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,8 @@
 #include "base/event_loop.h"
 #include "base/random.h"
 #include "wire/frame_limits.h"
+#include "wire/handshake_failures.h"
+#include "wire/key_files.h"
 #include "wire/wire_context.h"
 
 namespace remuda {
@@ -28,6 +31,17 @@ struct ReconnectDelays {
   static ReconnectDelays For(const std::string& endpoint);
 };
 
+// Why there is no connection although somebody listens there.
+enum class TurnedAway {
+  kKeyDenied,       // our key is not admitted (any more)
+  kKeyMissing,      // the coordinator has keys, and we have none
+  kKeyNotAskedFor,  // we have a key, and the coordinator has none
+  kProtocol,        // whoever listens there is no coordinator
+};
+
+// What a person can do about it.
+const char* ReasonOf(TurnedAway turned_away);
+
 struct DealerOptions {
   std::string endpoint;
   ReconnectDelays reconnect = ReconnectDelays::For("");
@@ -35,7 +49,8 @@ struct DealerOptions {
   // What waits here because the peer does not read.
   size_t queued_frames_max = 1024;
   size_t queued_bytes_max = 64u << 20;
-  // The coordinator's key and one's own will stand here.
+  // The coordinator's key and one's own.
+  std::optional<PeerKey> key = {};
 };
 
 // An agent's connection to the coordinator, which it makes again by itself.
@@ -56,11 +71,14 @@ class DealerSocket {
     std::function<void()> on_connected;
     // What was queued is dropped. May come twice.
     std::function<void()> on_disconnected;
+    // It is tried again, ever more seldom, as the other end may change.
+    std::function<void(TurnedAway)> on_turned_away = {};
   };
 
   // Does not wait for the connection; a missing coordinator is no error.
-  // Errors: Unimplemented for an address off this machine; InvalidArgument if
-  // it is none; ResourceExhausted if there are no more descriptors.
+  // Errors: FailedPrecondition for an address off this machine without a key;
+  // InvalidArgument if it is none; ResourceExhausted if there are no more
+  // descriptors.
   static absl::StatusOr<std::unique_ptr<DealerSocket>> Connect(
       const DealerOptions& options, WireContext& context, EventLoop& loop,
       Random& random, Callbacks callbacks);
@@ -83,6 +101,8 @@ class DealerSocket {
     uint64_t send_blocked = 0;  // had to wait in the queue
     uint64_t malformed = 0;
     uint64_t connects = 0;
+    // With a key, `other` is also what becomes of the wrong server's key.
+    HandshakeFailures handshakes_failed;
     uint64_t queued_frames = 0;  // now
   };
   Counters counters() const;

@@ -121,7 +121,7 @@ TEST_F(DealerSocketTest, RefusesAddresses) {
         .status()
         .code();
   };
-  EXPECT_EQ(code("tcp://example.org:5"), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(code("tcp://example.org:5"), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(code("nonsense"), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code("tcp://127.0.0.1:x"), absl::StatusCode::kInvalidArgument);
 }

@@ -136,9 +136,15 @@ class Members {
   Json object_;
 };
 
+// A key file that will not do is a mistake of whoever named it, be it in the
+// file's content or in its rights.
+absl::Status Mistake(const absl::Status& status) {
+  return absl::InvalidArgumentError(std::string(status.message()));
+}
+
 absl::StatusOr<Members> OpenSecret(const std::string& path, const char* kind) {
   absl::StatusOr<std::string> content = ReadSecretFile(path);
-  if (!content.ok()) return content.status();
+  if (!content.ok()) return Mistake(content.status());
   absl::StatusOr<Members> members = Members::Parse(path, *content, kind);
   Wipe(*content);
   return members;
@@ -174,7 +180,7 @@ absl::StatusOr<PeerKey> LoadPeerKey(const std::string& path) {
 
 absl::StatusOr<AllowEntry> LoadAllowEntry(const std::string& path) {
   absl::StatusOr<std::string> content = ReadTrustedFile(path);
-  if (!content.ok()) return content.status();
+  if (!content.ok()) return Mistake(content.status());
   absl::StatusOr<Members> members = Members::Parse(path, *content, kAllowKind);
   if (!members.ok()) return members.status();
   absl::StatusOr<std::string> name = members->NameText();
@@ -208,7 +214,7 @@ absl::StatusOr<AllowEntry> LoadAllowEntry(const std::string& path) {
 
 absl::StatusOr<AllowList> LoadAllowList(const std::string& folder) {
   const absl::Status trusted = CheckTrustedFolder(folder);
-  if (!trusted.ok()) return trusted;
+  if (!trusted.ok()) return Mistake(trusted);
   std::error_code error;
   std::vector<std::string> names;
   std::filesystem::directory_iterator file(folder, error);
@@ -218,8 +224,8 @@ absl::StatusOr<AllowList> LoadAllowList(const std::string& folder) {
     if (!name.starts_with('.')) names.push_back(name);
   }
   if (error) {
-    return absl::PermissionDeniedError("cannot list " + folder + ": " +
-                                       error.message());
+    return absl::InvalidArgumentError("cannot list " + folder + ": " +
+                                      error.message());
   }
   if (names.size() > AllowList::kEntriesMax) {
     return absl::InvalidArgumentError(folder + " has more than " +

@@ -45,7 +45,8 @@ struct AllowList {
   std::map<PublicKey, std::shared_ptr<const AllowEntry>> by_key;
 };
 
-// Errors: those of private_file.h; InvalidArgument for what is no key file.
+// Errors: InvalidArgument, whether the content will not do, or the file's
+// rights (see private_file.h), or there is none.
 absl::StatusOr<KeyPair> LoadServerKey(const std::string& path);
 absl::StatusOr<PeerKey> LoadPeerKey(const std::string& path);
 absl::StatusOr<AllowEntry> LoadAllowEntry(const std::string& path);

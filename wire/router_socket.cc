@@ -3,8 +3,6 @@
 #include <zmq.h>
 
 #include <cerrno>
-#include <list>
-#include <unordered_map>
 #include <utility>
 
 #include "base/check.h"
@@ -40,63 +38,15 @@ class Part {
   bool more() { return zmq_msg_more(&part_) != 0; }
   std::string_view view() { return View(part_); }
 
+  // What the handler of keys said of the connection that this came over.
+  std::string_view user() {
+    const char* id = zmq_msg_gets(&part_, "User-Id");
+    return id == nullptr ? std::string_view() : id;
+  }
+  int connection() { return zmq_msg_get(&part_, ZMQ_SRCFD); }
+
  private:
   zmq_msg_t part_;
-};
-
-// Routing ids, which ZeroMQ may use again, to numbers that are not.
-//
-// Thread: confined to its owner.
-class PeerTable {
- public:
-  explicit PeerTable(size_t peers_max) : peers_max_(peers_max) {
-    CHECK(peers_max > 0);
-  }
-
-  // The number of whoever just spoke.
-  WirePeer Heard(std::string_view routing_id) {
-    std::string id(routing_id);
-    const auto found = by_id_.find(id);
-    if (found != by_id_.end()) {
-      latest_first_.splice(latest_first_.begin(), latest_first_, found->second);
-      return found->second->peer;
-    }
-    if (by_id_.size() == peers_max_) Forget(latest_first_.back().peer);
-    const WirePeer peer{++last_number_};
-    latest_first_.push_front({.peer = peer, .routing_id = id});
-    by_id_.emplace(std::move(id), latest_first_.begin());
-    by_peer_.emplace(peer.value, latest_first_.begin());
-    return peer;
-  }
-
-  // Null for one that is not known (any more).
-  const std::string* RoutingId(WirePeer peer) const {
-    const auto found = by_peer_.find(peer.value);
-    return found == by_peer_.end() ? nullptr : &found->second->routing_id;
-  }
-
-  void Forget(WirePeer peer) {
-    const auto found = by_peer_.find(peer.value);
-    if (found == by_peer_.end()) return;
-    by_id_.erase(found->second->routing_id);
-    latest_first_.erase(found->second);
-    by_peer_.erase(found);
-  }
-
-  size_t size() const { return by_id_.size(); }
-
- private:
-  struct Entry {
-    WirePeer peer;
-    std::string routing_id;
-  };
-  using Entries = std::list<Entry>;
-
-  const size_t peers_max_;
-  uint64_t last_number_ = 0;
-  Entries latest_first_;
-  std::unordered_map<std::string, Entries::iterator> by_id_;
-  std::unordered_map<uint64_t, Entries::iterator> by_peer_;
 };
 
 }  // namespace
@@ -106,6 +56,8 @@ class RouterSocket::Impl {
   Impl(const RouterOptions& options, ZmqSocket socket, EventLoop& loop,
        OnFrame on_frame)
       : frame_bytes_max_(options.frame_bytes_max),
+        authenticator_(options.keys.has_value() ? &options.keys->authenticator
+                                                : nullptr),
         loop_(loop),
         on_frame_(std::move(on_frame)),
         socket_(std::move(socket)),
@@ -134,10 +86,10 @@ class RouterSocket::Impl {
                                         std::to_string(frame.size()) +
                                         " bytes is too long to send");
     }
-    const std::string* id = peers_.RoutingId(peer);
-    if (id == nullptr) return Gone();
+    const PeerTable::Peer* known = peers_.Get(peer);
+    if (known == nullptr) return Gone();
     // Only the first part's success says anything; the second follows it.
-    int error = socket_.Send(*id, true);
+    int error = socket_.Send(known->routing_id, true);
     if (error == 0) error = socket_.Send(frame, false);
     ScheduleIfReadable();
     if (error == EAGAIN) {
@@ -156,6 +108,34 @@ class RouterSocket::Impl {
   const std::string& endpoint() const { return endpoint_; }
 
   bool drained() const { return !scheduled_; }
+
+  bool has_keys() const { return authenticator_ != nullptr; }
+
+  std::shared_ptr<const AllowEntry> EntryOf(WirePeer peer) const {
+    const PeerTable::Peer* known = peers_.Get(peer);
+    return known == nullptr ? nullptr : known->entry;
+  }
+
+  bool IsConnected(WirePeer peer) const {
+    const PeerTable::Peer* known = peers_.Get(peer);
+    return known != nullptr && known->connection.IsOpen();
+  }
+
+  std::vector<WirePeer> CutChanged() {
+    loop_.CheckOnThread();
+    std::vector<WirePeer> changed;
+    if (!has_keys()) return changed;
+    for (const PeerTable::Peer& peer : peers_.all()) {
+      const auto now = authenticator_->Find(peer.entry->key);
+      if (now == nullptr || *now != *peer.entry) {
+        changed.push_back(peer.number);
+        peer.connection.Cut();
+      }
+    }
+    for (const WirePeer peer : changed) peers_.Forget(peer);
+    counters_.cut += changed.size();
+    return changed;
+  }
 
   Counters counters() const {
     Counters counters = counters_;
@@ -178,8 +158,15 @@ class RouterSocket::Impl {
         // Also said of connections that never got through their handshake.
         if (counters_.connections > 0) --counters_.connections;
         break;
+      case ConnectionEvent::kKeyDenied:
+        ++counters_.handshakes_failed.auth;
+        break;
+      case ConnectionEvent::kOtherMechanism:
+      case ConnectionEvent::kProtocolError:
+        ++counters_.handshakes_failed.protocol;
+        break;
       case ConnectionEvent::kHandshakeFailed:
-        ++counters_.handshakes_failed;
+        ++counters_.handshakes_failed.other;
         break;
       case ConnectionEvent::kAcceptFailed:
         ++counters_.accepts_failed;
@@ -226,11 +213,33 @@ class RouterSocket::Impl {
     }
     ++counters_.frames_received;
     counters_.bytes_received += payload.view().size();
-    on_frame_(peers_.Heard(id.view()), payload.view());
+    const std::optional<WirePeer> peer = PeerOf(id, payload);
+    if (peer.has_value()) on_frame_(*peer, payload.view());
     return true;
   }
 
+  // None if it may not be heard (any more). Asks for the key of every message:
+  // another connection may have chosen the routing id of one that ended.
+  std::optional<WirePeer> PeerOf(Part& id, Part& payload) {
+    const std::string_view user = payload.user();
+    PeerTable::Peer* known = peers_.Find(id.view(), user);
+    if (known != nullptr) return known->number;
+    const PeerConnection connection(payload.connection());
+    std::shared_ptr<const AllowEntry> entry;
+    if (has_keys()) {
+      const absl::StatusOr<PublicKey> key = PublicKey::Parse(user);
+      if (key.ok()) entry = authenticator_->Find(*key);
+      if (entry == nullptr) {
+        ++counters_.denied;
+        connection.Cut();
+        return std::nullopt;
+      }
+    }
+    return peers_.Add(id.view(), std::move(entry), connection).number;
+  }
+
   const size_t frame_bytes_max_;
+  const Authenticator* const authenticator_;  // null without keys
   EventLoop& loop_;
   const OnFrame on_frame_;
   ZmqSocket socket_;
@@ -256,6 +265,7 @@ absl::StatusOr<std::unique_ptr<RouterSocket>> RouterSocket::Bind(
   socket->Set(ZMQ_RCVHWM, kFramesQueuedPerPeer);
   socket->Set(ZMQ_LINGER, 0);
   socket->Set(ZMQ_BACKLOG, kBacklog);
+  if (options.keys.has_value()) socket->ServeWithKey(options.keys->secret);
   auto impl = std::make_unique<Impl>(options, *std::move(socket), loop,
                                      std::move(on_frame));
   if (absl::Status started = impl->Start(context, options.endpoint);
@@ -276,10 +286,22 @@ absl::Status RouterSocket::Send(WirePeer peer, std::string_view frame) {
   return impl_->Send(peer, frame);
 }
 
-Identity RouterSocket::IdentityOf(WirePeer) const {
-  // No address that asks for keys can be bound yet.
-  return {};
+Identity RouterSocket::IdentityOf(WirePeer peer) const {
+  if (!impl_->has_keys()) return {};
+  const std::shared_ptr<const AllowEntry> entry = impl_->EntryOf(peer);
+  if (entry == nullptr) return {.role = Role::kAgent, .name = ""};
+  return entry->identity;
 }
+
+std::shared_ptr<const AllowEntry> RouterSocket::EntryOf(WirePeer peer) const {
+  return impl_->EntryOf(peer);
+}
+
+bool RouterSocket::IsConnected(WirePeer peer) const {
+  return impl_->IsConnected(peer);
+}
+
+std::vector<WirePeer> RouterSocket::CutChanged() { return impl_->CutChanged(); }
 
 bool RouterSocket::drained() const { return impl_->drained(); }
 

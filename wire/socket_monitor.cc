@@ -25,15 +25,19 @@ constexpr int kWatchedEvents =
     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
     ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_ACCEPT_FAILED;
 
-std::optional<ConnectionEvent> Meaning(uint16_t event) {
+std::optional<ConnectionEvent> Meaning(uint16_t event, uint32_t value) {
   switch (event) {
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
       return ConnectionEvent::kConnected;
     case ZMQ_EVENT_DISCONNECTED:
       return ConnectionEvent::kDisconnected;
-    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+      return ConnectionEvent::kKeyDenied;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+      return value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH
+                 ? ConnectionEvent::kOtherMechanism
+                 : ConnectionEvent::kProtocolError;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
       return ConnectionEvent::kHandshakeFailed;
     case ZMQ_EVENT_ACCEPT_FAILED:
       return ConnectionEvent::kAcceptFailed;
@@ -85,6 +89,7 @@ SocketMonitor::~SocketMonitor() {
 void SocketMonitor::Receive() {
   while ((events_.Events() & ZMQ_POLLIN) != 0) {
     uint16_t event = 0;
+    uint32_t value = 0;
     bool first = true;
     int more = 1;
     while (more != 0) {
@@ -94,14 +99,16 @@ void SocketMonitor::Receive() {
         zmq_msg_close(&part);
         break;
       }
-      if (first && zmq_msg_size(&part) >= sizeof(event)) {
-        std::memcpy(&event, zmq_msg_data(&part), sizeof(event));
+      if (first && zmq_msg_size(&part) >= sizeof(event) + sizeof(value)) {
+        const char* bytes = static_cast<const char*>(zmq_msg_data(&part));
+        std::memcpy(&event, bytes, sizeof(event));
+        std::memcpy(&value, bytes + sizeof(event), sizeof(value));
       }
       first = false;
       more = zmq_msg_more(&part);
       zmq_msg_close(&part);
     }
-    if (const auto meaning = Meaning(event)) on_event_(*meaning);
+    if (const auto meaning = Meaning(event, value)) on_event_(*meaning);
   }
 }
 

@@ -12,7 +12,10 @@ namespace remuda {
 enum class ConnectionEvent {
   kConnected,  // the handshake is over: messages may travel
   kDisconnected,
-  kHandshakeFailed,  // somebody who does not speak ZeroMQ, or too slowly
+  kKeyDenied,        // the key is not admitted
+  kOtherMechanism,   // one end has keys and the other has none
+  kProtocolError,    // does not speak ZeroMQ, or has another server's key
+  kHandshakeFailed,  // went away meanwhile, or was too slow
   kAcceptFailed,     // most likely no more descriptors
 };
 

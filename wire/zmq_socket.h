@@ -6,6 +6,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "wire/curve_key.h"
+#include "wire/key_files.h"
 #include "wire/wire_context.h"
 
 namespace remuda {
@@ -16,7 +18,7 @@ namespace remuda {
 // Thread: confined to its owner.
 class ZmqSocket {
  public:
-  enum class Type { kRouter, kDealer, kPair };
+  enum class Type { kRouter, kDealer, kPair, kRequest, kReply };
 
   // Errors: ResourceExhausted if there are no more sockets or descriptors.
   static absl::StatusOr<ZmqSocket> Open(WireContext& context, Type type);
@@ -33,10 +35,19 @@ class ZmqSocket {
   // What both ends of a connection between processes have in common.
   void SetTransportOptions(size_t frame_bytes_max);
 
-  // Errors: Unimplemented for an address off this machine; AlreadyExists if it
-  // is taken; InvalidArgument if it is none.
+  // Makes this the end that has `secret` and admits whom the handler at
+  // inproc://zeromq.zap.01 lets in (wire/authenticator.h); while there is no
+  // handler, nobody. Before Bind().
+  void ServeWithKey(const SecretKey& secret);
+  // Makes this the end that proves who it is. Before Connect().
+  void ConnectWithKey(const PeerKey& key);
+
+  // Errors: FailedPrecondition for an address off this machine without keys;
+  // AlreadyExists if it is taken; InvalidArgument if it is none.
   absl::Status Bind(const std::string& endpoint);
   absl::Status Connect(const std::string& endpoint);
+  // Forgets what became of Connect(), so that it may be tried again.
+  void Disconnect(const std::string& endpoint);
 
   // The address with the port that was chosen.
   std::string LastEndpoint() const;
@@ -56,8 +67,11 @@ class ZmqSocket {
  private:
   explicit ZmqSocket(void* handle) : handle_(handle) {}
   void Close();
+  void SetText(int option, const std::string& text);
+  absl::Status CheckReach(const std::string& endpoint) const;
 
   void* handle_;
+  bool has_key_ = false;
 };
 
 }  // namespace remuda

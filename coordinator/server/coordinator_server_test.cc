@@ -101,7 +101,7 @@ TEST_F(CoordinatorServerTest, AnAddressOffThisMachineIsRefused) {
   CoordinatorOptions options = Options("tcp://0.0.0.0:0");
   options.data += "_other";
   const auto server = CoordinatorServer::Start(options, context_);
-  EXPECT_TRUE(absl::IsUnimplemented(server.status())) << server.status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(server.status())) << server.status();
 }
 
 TEST_F(CoordinatorServerTest, ASecondOneOnTheFolderIsRefused) {
