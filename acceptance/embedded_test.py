@@ -153,7 +153,8 @@ class Refusals(Folder):
         for args, word in ((("job", "-1"), "-1"), (("job", "x"), "x"),
                            (("wait", "9" * 30), "999"),
                            (("frob",), "no command 'frob'"),
-                           (("submit", "x.yaml", "--key", ""), "key")):
+                           (("submit", "x.yaml", "--submission-key", ""),
+                            "empty key")):
             with self.subTest(args):
                 _, err = self.remuda(*args, code=2)
                 self.assertIn(word, err)

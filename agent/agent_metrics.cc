@@ -52,6 +52,23 @@ AgentMetrics::AgentMetrics(const std::string& version)
                                          "Sessions asked for, by reason.",
                                          {{"reason", reasons[i]}});
   }
+  AddTransport();
+  round_trip_ =
+      metrics_.AddHistogram("remuda_agent_heartbeat_rtt_seconds",
+                            "From sending a heartbeat to its confirmation.",
+                            {0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02,
+                             0.05, 0.1, 0.2, 0.5, 1, 2, 5});
+  loop_lag_ = metrics_.AddHistogram(
+      "remuda_event_loop_lag_seconds",
+      "Duration of a turn of the loop, which anything else waits for.",
+      {0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 5},
+      {{"loop", "agent"}});
+  loop_busy_ =
+      metrics_.AddCounter("remuda_event_loop_busy_seconds_total",
+                          "Time in turns of the loop.", {{"loop", "agent"}});
+}
+
+void AgentMetrics::AddTransport() {
   const auto transport = [this](const char* name, const char* help,
                                 const char* direction) {
     return metrics_.AddCounter(
@@ -69,22 +86,16 @@ AgentMetrics::AgentMetrics(const std::string& version)
       metrics_.AddCounter("remuda_transport_send_blocked_total",
                           "Messages that had to wait for the other end.",
                           {{"socket", "coordinator"}});
+  const char* const failures[] = {"auth", "protocol", "other"};
+  for (size_t i = 0; i < handshakes_failed_.size(); ++i) {
+    handshakes_failed_[i] = metrics_.AddCounter(
+        "remuda_transport_handshake_failures_total",
+        "Connections that came to nothing.",
+        {{"socket", "coordinator"}, {"reason", failures[i]}});
+  }
   malformed_ = metrics_.AddCounter("remuda_transport_malformed_total",
                                    "Frames that were not understood.",
                                    {{"socket", "coordinator"}});
-  round_trip_ =
-      metrics_.AddHistogram("remuda_agent_heartbeat_rtt_seconds",
-                            "From sending a heartbeat to its confirmation.",
-                            {0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02,
-                             0.05, 0.1, 0.2, 0.5, 1, 2, 5});
-  loop_lag_ = metrics_.AddHistogram(
-      "remuda_event_loop_lag_seconds",
-      "Duration of a turn of the loop, which anything else waits for.",
-      {0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 5},
-      {{"loop", "agent"}});
-  loop_busy_ =
-      metrics_.AddCounter("remuda_event_loop_busy_seconds_total",
-                          "Time in turns of the loop.", {{"loop", "agent"}});
 }
 
 void AgentMetrics::AddExecutors() {
@@ -174,6 +185,11 @@ void AgentMetrics::Update(const Snapshot& snapshot) {
   bytes_in_.AdvanceTo(Real(snapshot.socket.bytes_received));
   bytes_out_.AdvanceTo(Real(snapshot.socket.bytes_sent));
   send_blocked_.AdvanceTo(Real(snapshot.socket.send_blocked));
+  const HandshakeFailures& failed = snapshot.socket.handshakes_failed;
+  const uint64_t failures[] = {failed.auth, failed.protocol, failed.other};
+  for (size_t i = 0; i < handshakes_failed_.size(); ++i) {
+    handshakes_failed_[i].AdvanceTo(Real(failures[i]));
+  }
   malformed_.AdvanceTo(Real(snapshot.socket.malformed));
   loop_busy_.AdvanceTo(Seconds(snapshot.loop.busy));
 }

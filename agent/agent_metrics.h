@@ -53,6 +53,7 @@ class AgentMetrics {
   };
 
   void AddExecutors();
+  void AddTransport();
 
   Metrics metrics_;
   std::array<OfExecutor, kExecutorKinds> executors_;
@@ -73,6 +74,7 @@ class AgentMetrics {
   Metrics::Counter bytes_in_;
   Metrics::Counter bytes_out_;
   Metrics::Counter send_blocked_;
+  std::array<Metrics::Counter, 3> handshakes_failed_;  // by reason
   Metrics::Counter malformed_;
   Metrics::Histogram round_trip_;
   Metrics::Histogram loop_lag_;

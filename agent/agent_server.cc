@@ -95,7 +95,8 @@ class AgentServer::Impl {
     absl::StatusOr<std::unique_ptr<AgentSession>> session = AgentSession::Start(
         {.core = CoreOptions(),
          .socket = {.endpoint = options_.coordinator,
-                    .reconnect = ReconnectDelays::For(options_.coordinator)}},
+                    .reconnect = ReconnectDelays::For(options_.coordinator),
+                    .key = options_.key}},
         *std::move(executors), ready_, *std::move(spool), context, loop_,
         random_,
         {.on_output =

@@ -10,14 +10,16 @@
 #include "absl/status/statusor.h"
 #include "agent/executor_entry.h"
 #include "base/clock.h"
+#include "wire/key_files.h"
 #include "wire/wire_context.h"
 
 namespace remuda {
 
 struct AgentOptions {
   std::string version;
-  std::string coordinator;  // tcp://127.0.0.1:40123 or ipc:///path
-  std::string name;         // for people; by default host name and process
+  std::string coordinator;     // tcp://host:port or ipc:///path
+  std::optional<PeerKey> key;  // needed off this machine
+  std::string name;            // for people; by default host name and process
   std::map<std::string, std::string> labels;
   std::string data_folder;  // made if missing, 0700; one agent at a time
   // For /metrics, /livez, /readyz; none: no such door. Port 0 chooses one.

@@ -69,7 +69,13 @@ absl::StatusOr<std::unique_ptr<AgentSession>> AgentSession::Start(
       {.on_frame = [self](std::string_view frame) { self->OnFrame(frame); },
        .on_connected = [self] { self->core_.OnConnected(self->loop_.Now()); },
        .on_disconnected =
-           [self] { self->core_.OnDisconnected(self->loop_.Now()); }});
+           [self] { self->core_.OnDisconnected(self->loop_.Now()); },
+       .on_turned_away =
+           [](TurnedAway why) {
+             Log(LogLevel::kWarning, "turned_away",
+                 "The coordinator does not let this agent in; it keeps trying.",
+                 {{"reason", ReasonOf(why)}});
+           }});
   if (!socket.ok()) return socket.status();
   session->socket_ = *std::move(socket);
   loop.AddTurnEnd([self] { self->Turn(); });

@@ -16,6 +16,7 @@ namespace remuda {
 // What the sub-commands share. Data goes to stdout, words to stderr.
 struct CommonOptions {
   std::string coordinator;   // empty: the embedded default
+  std::string key;           // file; for a coordinator with keys
   std::string state_folder;  // of the embedded default
   bool json = false;
 };
@@ -29,7 +30,7 @@ struct RunOptions {
 struct SubmitOptions {
   CommonOptions common;
   std::string file;
-  std::string key;  // empty: a random one
+  std::string submission_key;  // empty: a random one
 };
 
 struct JobOptions {
@@ -78,6 +79,7 @@ struct KeygenOptions {
 
 struct CoordinatorCommandOptions {
   std::string listen = "tcp://127.0.0.1:7600";
+  std::string keys;  // folder
   std::string http;
   std::string data;
   std::string lease = "30s";
@@ -86,6 +88,7 @@ struct CoordinatorCommandOptions {
 
 struct AgentCommandOptions {
   std::string coordinator;
+  std::string key;  // file
   std::string http;
   std::string labels;
   std::string slots;

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "cli/interrupt.h"
+#include "cli/settings.h"
 #include "jobs/job_json.h"
 
 namespace remuda {
@@ -33,6 +34,10 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(
     if (!embedded.ok()) return embedded.status();
     connection->embedded_ = *std::move(embedded);
     connection->endpoint_ = connection->embedded_->endpoint();
+  } else {
+    absl::StatusOr<std::optional<PeerKey>> key = ReadKey(options.key);
+    if (!key.ok()) return key.status();
+    connection->key_ = *std::move(key);
   }
   const absl::Status connected = connection->Connect(Interrupt::flag());
   if (!connected.ok()) return connected;
@@ -47,6 +52,7 @@ absl::Status Connection::Connect(const StopFlag* stop) {
     options.watch_timeout = kHostGoneAfter;
   }
   options.endpoint = endpoint_;
+  options.key = key_;
   options.stop = stop;
   absl::StatusOr<std::unique_ptr<Client>> client =
       Client::Connect(options, context_, clock_);

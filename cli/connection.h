@@ -17,6 +17,7 @@
 #include "jobs/item_files.h"
 #include "wire/client.h"
 #include "wire/client_messages.h"
+#include "wire/key_files.h"
 #include "wire/wire_context.h"
 
 namespace remuda {
@@ -82,6 +83,7 @@ class Connection {
   const StopFlag* stop_ = nullptr;
   WireContext context_;
   std::string endpoint_;
+  std::optional<PeerKey> key_;
   std::unique_ptr<Embedded> embedded_;
   std::unique_ptr<Client> client_;
 };

@@ -100,11 +100,18 @@ class CommandLine {
     return sub;
   }
 
+  static void AddKey(CLI::App* sub, std::string& key) {
+    sub->add_option("--key", key,
+                    "key file made by keygen, for a coordinator with keys")
+        ->envname("REMUDA_KEY");
+  }
+
   void AddCommon(CLI::App* sub) {
     sub->add_option("--coordinator", common_.coordinator,
                     "address, as tcp://host:port; without it Remuda runs "
                     "inside this process")
         ->envname("REMUDA_COORDINATOR");
+    AddKey(sub, common_.key);
     sub->add_option("--state", common_.state_folder,
                     "folder of the embedded default")
         ->envname("REMUDA_STATE")
@@ -128,7 +135,7 @@ class CommandLine {
     submit->add_option("FILE", submit_.file, "YAML spec, - for stdin")
         ->required();
     submit
-        ->add_option("--key", submit_.key,
+        ->add_option("--submission-key", submit_.submission_key,
                      "submitting again with the same key gives the same "
                      "jobs")
         ->check(CheckKey);
@@ -233,9 +240,12 @@ class CommandLine {
     });
     coordinator
         ->add_option("--listen", coordinator_.listen,
-                     "tcp://127.0.0.1:PORT or ipc://PATH; port 0 picks "
-                     "one and prints it")
+                     "tcp://HOST:PORT or ipc://PATH; port 0 picks one and "
+                     "prints it; off this machine it needs --keys")
         ->capture_default_str();
+    coordinator->add_option("--keys", coordinator_.keys,
+                            "folder made by keygen: only these keys are "
+                            "admitted; SIGHUP reads its entries again");
     coordinator->add_option("--http", coordinator_.http,
                             "HOST:PORT for /metrics, /livez, /readyz");
     coordinator->add_option("--data", coordinator_.data, "folder of its state")
@@ -256,6 +266,7 @@ class CommandLine {
     agent->add_option("--coordinator", agent_.coordinator, "its address")
         ->envname("REMUDA_COORDINATOR")
         ->required();
+    AddKey(agent, agent_.key);
     agent->add_option("--http", agent_.http,
                       "HOST:PORT for /metrics, /livez, /readyz");
     agent->add_option("--labels", agent_.labels, "as zone=a,disk=ssd");
@@ -289,8 +300,10 @@ class CommandLine {
 
   CLI::App app_{"Remuda runs jobs on the executor that suits them.", "remuda"};
   std::function<ExitCode()> chosen_;
-  CommonOptions common_{
-      .coordinator = "", .state_folder = DefaultStateFolder(), .json = false};
+  CommonOptions common_{.coordinator = "",
+                        .key = "",
+                        .state_folder = DefaultStateFolder(),
+                        .json = false};
   RunOptions run_;
   SubmitOptions submit_;
   JobOptions jobs_;

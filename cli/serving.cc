@@ -41,12 +41,11 @@ void PrintAddresses(const std::string& endpoint, const std::string& http) {
 // Waits for a signal or for the server's own end, whichever comes first.
 // `on_signal` is called at each signal and makes `join` return in time.
 absl::Status Serve(SignalSet& signals,
-                   const std::function<void(int times)>& on_signal,
+                   const std::function<void(int signal)>& on_signal,
                    const std::function<absl::Status()>& join) {
   const SystemClock clock;
   EventLoop loop(clock);
-  int times = 0;
-  signals.Watch(loop, [&](int) { on_signal(++times); });
+  signals.Watch(loop, on_signal);
   absl::Status ended;
   std::thread joiner([&] {
     ended = join();
@@ -111,7 +110,7 @@ std::optional<std::string> Given(const std::string& text) {
 
 ExitCode CoordinatorCommand(const CoordinatorCommandOptions& options) {
   ReapIfFirstProcess();
-  SignalSet signals({SIGTERM, SIGINT});
+  SignalSet signals({SIGTERM, SIGINT, SIGHUP});
   ConfigureLog({.component = "coordinator"});
   absl::StatusOr<Duration> lease = ParseSetting("--lease", options.lease);
   if (!lease.ok()) return Fail(lease.status());
@@ -120,6 +119,7 @@ ExitCode CoordinatorCommand(const CoordinatorCommandOptions& options) {
   coordinator.listen = options.listen;
   coordinator.http = options.http;
   coordinator.data = options.data;
+  coordinator.keys = options.keys;
   // Silence is noticed well before it is punished, however short the lease.
   coordinator.lease = *lease;
   coordinator.heartbeat_interval =
@@ -132,9 +132,16 @@ ExitCode CoordinatorCommand(const CoordinatorCommandOptions& options) {
       CoordinatorServer::Start(coordinator, context);
   if (!server.ok()) return Fail(server.status());
   PrintAddresses((*server)->endpoint(), (*server)->http_address());
-  return EndOf("coordinator", Serve(
-                                  signals, [&](int) { (*server)->Stop(); },
-                                  [&] { return (*server)->Join(); }));
+  const auto on_signal = [&](int signal) {
+    // Without anything to read again a hang-up is what it was: the end.
+    if (signal == SIGHUP && !options.keys.empty()) {
+      (*server)->Reload();
+    } else {
+      (*server)->Stop();
+    }
+  };
+  return EndOf("coordinator",
+               Serve(signals, on_signal, [&] { return (*server)->Join(); }));
 }
 
 ExitCode AgentCommand(const AgentCommandOptions& options) {
@@ -149,9 +156,12 @@ ExitCode AgentCommand(const AgentCommandOptions& options) {
   absl::StatusOr<std::map<ExecutorKind, uint64_t>> slots = ParseSlots(
       options.slots, UsableCores(std::thread::hardware_concurrency()));
   if (!slots.ok()) return Fail(slots.status());
+  absl::StatusOr<std::optional<PeerKey>> key = ReadKey(options.key);
+  if (!key.ok()) return Fail(key.status());
   AgentOptions agent;
   agent.version = kRemudaVersion;
   agent.coordinator = options.coordinator;
+  agent.key = *std::move(key);
   agent.name = options.name;
   agent.labels = *std::move(labels);
   const AgentFolder folder(options.data);
@@ -165,8 +175,9 @@ ExitCode AgentCommand(const AgentCommandOptions& options) {
   if (!server.ok()) return Fail(server.status());
   PrintAddresses("", (*server)->http_address());
   // A second signal means that the one who sends it will not wait.
-  const auto on_signal = [&](int times) {
-    if (times == 1) {
+  int signals_seen = 0;
+  const auto on_signal = [&](int) {
+    if (++signals_seen == 1) {
       (*server)->Drain();
     } else {
       (*server)->Stop();

@@ -100,4 +100,11 @@ absl::StatusOr<Duration> ParseSetting(const std::string& option,
   return Wrong(option, text, "write a time as in 500ms, 30s, 10m or 2h");
 }
 
+absl::StatusOr<std::optional<PeerKey>> ReadKey(const std::string& file) {
+  if (file.empty()) return std::optional<PeerKey>();
+  absl::StatusOr<PeerKey> key = LoadPeerKey(file);
+  if (!key.ok()) return key.status();
+  return std::optional<PeerKey>(*std::move(key));
+}
+
 }  // namespace remuda

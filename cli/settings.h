@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "jobs/states.h"
+#include "wire/key_files.h"
 
 namespace remuda {
 
@@ -26,5 +28,8 @@ absl::StatusOr<std::map<ExecutorKind, uint64_t>> ParseSlots(
 // A time longer than zero as specs write it: "1500ms", "30s", "1h30m".
 absl::StatusOr<Duration> ParseSetting(const std::string& option,
                                       const std::string& text);
+
+// The key file of that name; none for an empty one.
+absl::StatusOr<std::optional<PeerKey>> ReadKey(const std::string& file);
 
 }  // namespace remuda

@@ -174,7 +174,9 @@ ExitCode SubmitCommand(const SubmitOptions& options) {
   if (!connection.ok()) return Fail(connection.status());
   absl::StatusOr<Accepted> accepted =
       (*connection)
-          ->SubmitJobs(options.key.empty() ? RandomHex(16) : options.key, jobs);
+          ->SubmitJobs(options.submission_key.empty() ? RandomHex(16)
+                                                      : options.submission_key,
+                       jobs);
   if (!accepted.ok()) return Fail(accepted.status());
   if (options.common.json) {
     PrintData(JobsJson(accepted->jobs, SystemClock().WallNow()));

@@ -49,6 +49,10 @@ class Authenticator {
 
   size_t entries() const;
 
+  // Of somebody who is on no list, to try the door with. Turned away like
+  // anybody else, but not as news for the log.
+  const KeyPair& stranger() const;
+
   struct Counters {
     uint64_t admitted = 0;
     uint64_t denied = 0;

@@ -59,12 +59,18 @@ class Client::Impl {
   absl::Status Open(WireContext& context) {
     DealerOptions options;
     options.endpoint = options_.endpoint;
+    options.key = options_.key;
     options.reconnect = ReconnectDelays::For(options_.endpoint);
     auto dealer = DealerSocket::Connect(
         options, context, loop_, random_,
         {.on_frame = [this](std::string_view frame) { OnFrame(frame); },
-         .on_connected = [this] { SendFrame(); },
-         .on_disconnected = [this] { OnDisconnected(); }});
+         .on_connected =
+             [this] {
+               turned_away_ = absl::OkStatus();
+               SendFrame();
+             },
+         .on_disconnected = [this] { OnDisconnected(); },
+         .on_turned_away = [this](TurnedAway why) { OnTurnedAway(why); }});
     if (!dealer.ok()) return dealer.status();
     dealer_ = *std::move(dealer);
     return absl::OkStatus();
@@ -83,6 +89,7 @@ class Client::Impl {
   void SendFrame();
   void OnFrame(std::string_view frame);
   void OnDisconnected();
+  void OnTurnedAway(TurnedAway why);
 
   // Waits for a reply, the end of the connection, or `until`. An error ends
   // the request.
@@ -106,6 +113,7 @@ class Client::Impl {
   std::string frame_;  // empty: nothing is asked
   std::deque<ClientReply> replies_;
   absl::Status failure_;
+  absl::Status turned_away_;  // not OK while we are
   // No reply has come over the present connection.
   bool awaiting_ = false;
   MonotonicTime awaiting_since_;
@@ -158,12 +166,21 @@ void Client::Impl::OnDisconnected() {
   loop_.Stop();
 }
 
+void Client::Impl::OnTurnedAway(TurnedAway why) {
+  // A person has to mend it, so that waiting helps nobody.
+  turned_away_ =
+      absl::PermissionDeniedError("the coordinator at " + options_.endpoint +
+                                  " does not let us in: " + ReasonOf(why));
+  loop_.Stop();
+}
+
 absl::Status Client::Impl::Turn(MonotonicTime until) {
   const StopFlag* stop = options_.stop;
   if (stop != nullptr && stop->IsSet()) {
     return absl::CancelledError("interrupted");
   }
   if (!replies_.empty()) return absl::OkStatus();
+  if (!turned_away_.ok()) return turned_away_;
   if (stop != nullptr) {
     loop_.WatchReadable(stop->fd(), [this] { loop_.Stop(); });
   }
@@ -174,12 +191,20 @@ absl::Status Client::Impl::Turn(MonotonicTime until) {
     loop_.Unwatch(stop->fd());
     if (stop->IsSet()) return absl::CancelledError("interrupted");
   }
+  if (failure_.ok() && replies_.empty()) return turned_away_;
   return failure_;
 }
 
 absl::Status Client::Impl::NoAnswer(Duration waited) const {
   const std::string where = " at " + options_.endpoint;
   const std::string time = Seconds(waited);
+  if (!dealer_->connected() && options_.key.has_value() &&
+      dealer_->counters().handshakes_failed.other > 0) {
+    return absl::UnavailableError(
+        "no connection to the coordinator" + where + " (waited " + time +
+        "), although somebody listens: its key may not be the one in the key "
+        "file");
+  }
   return absl::UnavailableError(
       dealer_->connected()
           ? "the coordinator" + where + " did not answer within " + time

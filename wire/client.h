@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,13 +12,15 @@
 #include "base/clock.h"
 #include "jobs/ids.h"
 #include "wire/client_messages.h"
+#include "wire/key_files.h"
 #include "wire/stop_flag.h"
 #include "wire/wire_context.h"
 
 namespace remuda {
 
 struct ClientOptions {
-  std::string endpoint;  // tcp://host:port or ipc://path
+  std::string endpoint;        // tcp://host:port or ipc://path
+  std::optional<PeerKey> key;  // needed off this machine
 
   // How long a call waits for its reply over all tries; the coordinator may be
   // starting or restarting meanwhile.
@@ -41,16 +44,17 @@ struct ClientOptions {
 // Errors of all calls: Unavailable if no coordinator answered in time or it is
 // busy; Cancelled if the stop flag was set; NotFound, AlreadyExists (the key
 // was used for something else), PermissionDenied and InvalidArgument as the
-// coordinator said; FailedPrecondition if the coordinator is of another
-// version.
+// coordinator said; PermissionDenied also if it does not let this client in,
+// at once and without another try; FailedPrecondition if the coordinator is of
+// another version.
 //
 // Thread: confined to its owner; calls block it.
 // Lifetime: the context, the clock and the stop flag outlive it.
 class Client {
  public:
   // Does not wait for the coordinator: the first call does.
-  // Errors: InvalidArgument for an address that is none; Unimplemented for one
-  // off this machine, which will need keys.
+  // Errors: InvalidArgument for an address that is none; FailedPrecondition
+  // for one off this machine without a key.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(
       const ClientOptions& options, WireContext& context, const Clock& clock);
 

@@ -10,7 +10,6 @@
 #include "base/check.h"
 #include "base/event_loop.h"
 #include "base/log.h"
-#include "wire/key_files.h"
 #include "wire/socket_monitor.h"
 #include "wire/zmq_socket.h"
 
@@ -70,12 +69,10 @@ std::optional<bool> IsAdmitted(const std::string& address,
 
 }  // namespace
 
-absl::Status ProbeDoor(const std::string& endpoint, const PublicKey& server,
+absl::Status ProbeDoor(const std::string& endpoint, const PeerKey& stranger,
                        WireContext& context, const Clock& clock,
                        Duration patience) {
   const std::string address = ReachableAddress(endpoint);
-  const PeerKey stranger = {
-      .name = "stranger", .pair = MakeKeyPair(), .server = server};
   const struct {
     const char* who;
     std::optional<PeerKey> key;
@@ -97,22 +94,22 @@ absl::Status ProbeDoor(const std::string& endpoint, const PublicKey& server,
 }
 
 absl::StatusOr<std::unique_ptr<DoorWatch>> DoorWatch::Start(
-    std::string endpoint, PublicKey server, WireContext& context,
+    std::string endpoint, PeerKey stranger, WireContext& context,
     const Clock& clock, Duration interval) {
   absl::StatusOr<StopFlag> stop = StopFlag::Make();
   if (!stop.ok()) return stop.status();
   std::unique_ptr<DoorWatch> watch(
-      new DoorWatch(std::move(endpoint), std::move(server), context, clock,
+      new DoorWatch(std::move(endpoint), std::move(stranger), context, clock,
                     interval, *std::move(stop)));
   watch->thread_ = std::thread([self = watch.get()] { self->Watch(); });
   return watch;
 }
 
-DoorWatch::DoorWatch(std::string endpoint, PublicKey server,
+DoorWatch::DoorWatch(std::string endpoint, PeerKey stranger,
                      WireContext& context, const Clock& clock,
                      Duration interval, StopFlag stop)
     : endpoint_(std::move(endpoint)),
-      server_(std::move(server)),
+      stranger_(std::move(stranger)),
       context_(context),
       clock_(clock),
       interval_(interval),
@@ -146,7 +143,7 @@ void DoorWatch::Watch() {
 
 void DoorWatch::Probe() {
   const absl::Status probed =
-      ProbeDoor(endpoint_, server_, context_, clock_, kProbePatience);
+      ProbeDoor(endpoint_, stranger_, context_, clock_, kProbePatience);
   ++probes_;
   if (probed.ok()) return;
   ++(absl::IsFailedPrecondition(probed) ? admissions_ : unanswered_);

@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
-#include "wire/curve_key.h"
+#include "wire/key_files.h"
 #include "wire/stop_flag.h"
 #include "wire/wire_context.h"
 
@@ -19,14 +19,14 @@ namespace remuda {
 inline constexpr Duration kProbePatience = std::chrono::seconds(10);
 
 // Tries a door of this process from outside, as two strangers would: one with
-// a fresh key that is on no list, one with none. OK if both were turned away.
+// a key that is on no list, one with none. OK if both were turned away.
 // That a handler and options are set says less than being turned away does:
 // three of eight ways to set them admit everybody.
 //
 // Blocks; the door has to be served by other threads, which libzmq's are.
 // Errors: FailedPrecondition if somebody was let in; Unavailable if nothing
 // came of it in time.
-absl::Status ProbeDoor(const std::string& endpoint, const PublicKey& server,
+absl::Status ProbeDoor(const std::string& endpoint, const PeerKey& stranger,
                        WireContext& context, const Clock& clock,
                        Duration patience = kProbePatience);
 
@@ -40,7 +40,7 @@ class DoorWatch {
   static constexpr Duration kInterval = std::chrono::minutes(10);
 
   static absl::StatusOr<std::unique_ptr<DoorWatch>> Start(
-      std::string endpoint, PublicKey server, WireContext& context,
+      std::string endpoint, PeerKey stranger, WireContext& context,
       const Clock& clock, Duration interval = kInterval);
 
   ~DoorWatch();
@@ -55,13 +55,13 @@ class DoorWatch {
   Counters counters() const;
 
  private:
-  DoorWatch(std::string endpoint, PublicKey server, WireContext& context,
+  DoorWatch(std::string endpoint, PeerKey stranger, WireContext& context,
             const Clock& clock, Duration interval, StopFlag stop);
   void Watch();
   void Probe();
 
   const std::string endpoint_;
-  const PublicKey server_;
+  const PeerKey stranger_;
   WireContext& context_;
   const Clock& clock_;
   const Duration interval_;

@@ -245,9 +245,7 @@ TEST_F(KeysTest, ARoutingIdIsNoIdentity) {
 
 TEST_F(KeysTest, TheProbeFindsALockedDoorLocked) {
   Serve({Entry(alice_, Role::kOperator, "alice")});
-  EXPECT_TRUE(
-      ProbeDoor(router_->endpoint(), server_.public_key, context_, clock_)
-          .ok());
+  EXPECT_TRUE(ProbeDoor(router_->endpoint(), Key(bob_), context_, clock_).ok());
 }
 
 TEST_F(KeysTest, TheProbeFindsAnOpenDoor) {
@@ -261,29 +259,28 @@ TEST_F(KeysTest, TheProbeFindsAnOpenDoor) {
             0);
   ASSERT_TRUE(socket->Bind("tcp://127.0.0.1:0").ok());
   const absl::Status unlisted =
-      ProbeDoor(socket->LastEndpoint(), server_.public_key, context_, clock_);
+      ProbeDoor(socket->LastEndpoint(), Key(bob_), context_, clock_);
   EXPECT_TRUE(absl::IsFailedPrecondition(unlisted)) << unlisted;
   // No keys at all.
   auto open = ZmqSocket::Open(context_, ZmqSocket::Type::kRouter);
   ASSERT_TRUE(open.ok());
   ASSERT_TRUE(open->Bind("tcp://127.0.0.1:0").ok());
   const absl::Status null =
-      ProbeDoor(open->LastEndpoint(), server_.public_key, context_, clock_);
+      ProbeDoor(open->LastEndpoint(), Key(bob_), context_, clock_);
   EXPECT_TRUE(absl::IsFailedPrecondition(null)) << null;
   // Nobody there is not the same as locked.
   const std::string nobody = open->LastEndpoint();
   open = absl::InternalError("closed");
-  EXPECT_TRUE(
-      absl::IsUnavailable(ProbeDoor(nobody, server_.public_key, context_,
-                                    clock_, std::chrono::milliseconds(200))));
+  EXPECT_TRUE(absl::IsUnavailable(ProbeDoor(nobody, Key(bob_), context_, clock_,
+                                            std::chrono::milliseconds(200))));
 }
 
 TEST_F(KeysTest, TheWatchCountsWhatItFinds) {
   auto open = ZmqSocket::Open(context_, ZmqSocket::Type::kRouter);
   ASSERT_TRUE(open.ok());
   ASSERT_TRUE(open->Bind("tcp://127.0.0.1:0").ok());
-  auto watch = DoorWatch::Start(open->LastEndpoint(), server_.public_key,
-                                context_, clock_, std::chrono::milliseconds(1));
+  auto watch = DoorWatch::Start(open->LastEndpoint(), Key(bob_), context_,
+                                clock_, std::chrono::milliseconds(1));
   ASSERT_TRUE(watch.ok());
   EXPECT_TRUE(RunUntil([&] { return (*watch)->counters().admissions > 1; }));
 }
@@ -312,9 +309,7 @@ TEST_F(KeysTest, ThereIsOneHandlerInAProcess) {
 TEST_F(KeysTest, KeysOpenTheWayOffThisMachine) {
   Serve({}, "tcp://0.0.0.0:0");
   EXPECT_TRUE(router_->endpoint().starts_with("tcp://0.0.0.0:"));
-  EXPECT_TRUE(
-      ProbeDoor(router_->endpoint(), server_.public_key, context_, clock_)
-          .ok());
+  EXPECT_TRUE(ProbeDoor(router_->endpoint(), Key(bob_), context_, clock_).ok());
   auto bare = RouterSocket::Bind({.endpoint = "tcp://0.0.0.0:0"}, context_,
                                  loop_, [](WirePeer, std::string_view) {});
   EXPECT_TRUE(absl::IsFailedPrecondition(bare.status()));

@@ -65,4 +65,11 @@ bool IsLocalEndpoint(const std::string& endpoint) {
   return dots == 3;
 }
 
+std::string KeysNeededFor(const std::string& endpoint) {
+  return "\"" + endpoint +
+         "\" is off this machine, which needs keys: make them with `remuda "
+         "keygen DIR`, then give the coordinator --keys DIR, and agents and "
+         "clients --key DIR/peers/NAME.key";
+}
+
 }  // namespace remuda

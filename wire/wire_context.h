@@ -29,4 +29,7 @@ class WireContext {
 // or a loopback tcp address written as a number or "localhost".
 bool IsLocalEndpoint(const std::string& endpoint);
 
+// What to tell somebody who names another address and no keys.
+std::string KeysNeededFor(const std::string& endpoint);
+
 }  // namespace remuda

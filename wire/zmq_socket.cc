@@ -139,11 +139,7 @@ absl::Status ZmqSocket::CheckReach(const std::string& endpoint) const {
         "\" is no address; write tcp://HOST:PORT or ipc://PATH");
   }
   if (has_key_) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      "\"" + endpoint +
-      "\" is off this machine, which needs keys: make them with `remuda "
-      "keygen DIR`, then give the coordinator --keys DIR, and agents and "
-      "clients --key DIR/peers/NAME.key");
+  return absl::FailedPreconditionError(KeysNeededFor(endpoint));
 }
 
 absl::Status ZmqSocket::Bind(const std::string& endpoint) {

@@ -30,8 +30,12 @@ absl::StatusOr<std::unique_ptr<CoordinatorLoop>> CoordinatorLoop::Start(
   }
 
   CoordinatorLoop* const me = self.get();
+  RouterOptions router_options = {.endpoint = options.listen};
+  if (options.keys != nullptr) {
+    router_options.keys.emplace(options.keys->keys());
+  }
   absl::StatusOr<std::unique_ptr<RouterSocket>> socket =
-      RouterSocket::Bind({.endpoint = options.listen}, context, loop,
+      RouterSocket::Bind(router_options, context, loop,
                          [me](WirePeer peer, std::string_view frame) {
                            me->OnFrame({peer.value}, frame);
                          });
@@ -73,7 +77,8 @@ CoordinatorLoop::CoordinatorLoop(const Options& options,
       loop_(loop),
       metrics_(metrics),
       core_(options.core),
-      door_(door) {}
+      door_(door),
+      key_metrics_(metrics.registry()) {}
 
 CoordinatorLoop::~CoordinatorLoop() { door_.Close(); }
 
@@ -100,6 +105,7 @@ void CoordinatorLoop::OnFrame(Peer peer, std::string_view frame) {
   metrics_.OnFrameIn(frame);
   if (auto* agent = std::get_if<AgentFrame>(&*incoming)) {
     if (Denied(peer, *agent)) return;
+    if (!AdmitHello(peer, agent->message)) return;
     core_.OnAgentMessage(
         CurrentTime(),
         {.peer = peer, .term = agent->term, .session = agent->session},
@@ -181,7 +187,38 @@ bool CoordinatorLoop::Ignored(Peer peer) const {
   return found != strikes_.end() && found->second >= kStrikesMax;
 }
 
+bool CoordinatorLoop::AdmitHello(Peer peer, AgentMessage& message) {
+  auto* hello = std::get_if<Hello>(&message);
+  if (hello == nullptr) return true;
+  const std::shared_ptr<const AllowEntry> entry =
+      socket_->EntryOf(WirePeer{peer.value});
+  if (entry == nullptr) return true;  // a door without keys
+  const KeySessions::Answer answer =
+      key_sessions_.Open(peer, *entry, *hello, [this](Peer other) {
+        return socket_->IsConnected(WirePeer{other.value});
+      });
+  for (const Peer over : answer.over) OnPeerGone(over);
+  if (answer.refusal.empty()) return true;
+  Log(LogLevel::kWarning, "key_in_use", "An agent's key is in use by others.",
+      {{"key", entry->identity.name}, {"instance", hello->instance}});
+  Send(ToAgent{.peer = peer,
+               .session = {},
+               .message = Refusal{.code = Refusal::Code::kBusy,
+                                  .reason = answer.refusal}});
+  return false;
+}
+
+void CoordinatorLoop::OnKeysChanged() {
+  for (const WirePeer peer : socket_->CutChanged()) {
+    Log(LogLevel::kInfo, "peer_cut",
+        "A peer was cut off, as its key's entry changed.",
+        {{"peer", peer.value}});
+    OnPeerGone({peer.value});
+  }
+}
+
 void CoordinatorLoop::OnPeerGone(Peer peer) {
+  key_sessions_.Close(peer);
   watches_.Drop(peer);
   core_.OnAgentUnreachable(CurrentTime(), peer);
   changed_ = true;
@@ -302,6 +339,8 @@ void CoordinatorLoop::Reply(Peer peer, uint64_t number,
 }
 
 void CoordinatorLoop::PublishMetrics() {
+  key_metrics_.Publish(options_.keys, socket_->counters(),
+                       key_sessions_.refused());
   metrics_.Publish({.core = core_.counters(),
                     .term = core_.term(),
                     .now = loop_.clock().WallNow(),

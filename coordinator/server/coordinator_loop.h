@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,9 @@
 #include "coordinator/server/asker.h"
 #include "coordinator/server/coordinator_metrics.h"
 #include "coordinator/server/item_staging.h"
+#include "coordinator/server/key_metrics.h"
+#include "coordinator/server/key_ring.h"
+#include "coordinator/server/key_sessions.h"
 #include "coordinator/server/loop_door.h"
 #include "coordinator/server/outbox.h"
 #include "coordinator/server/reader_thread.h"
@@ -53,6 +57,8 @@ class CoordinatorLoop {
     CoreOptions core;
     // On the store's thread, after the first error; ends the process.
     std::function<void(const absl::Status&)> on_store_failure;
+    // Without them everybody who reaches `listen` may do everything.
+    const KeyRing* keys = nullptr;
   };
 
   // Restores the core from the store and listens; the door is open then.
@@ -65,6 +71,10 @@ class CoordinatorLoop {
   CoordinatorLoop& operator=(const CoordinatorLoop&) = delete;
 
   const std::string& endpoint() const { return socket_->endpoint(); }
+
+  // After the list of keys has changed: whoever is on it no longer, or as
+  // somebody else, is cut off.
+  void OnKeysChanged();
 
   // Brings the metrics up to date.
   void PublishMetrics();
@@ -81,6 +91,8 @@ class CoordinatorLoop {
   void OnBadFrame(Peer peer, std::string_view frame,
                   const absl::Status& status);
   bool Ignored(Peer peer) const;
+  // Whether the key lets this agent in now; names it after its key.
+  bool AdmitHello(Peer peer, AgentMessage& message);
   void OnPeerGone(Peer peer);
 
   // One turn: see docs/ARCHITECTURE.md.
@@ -136,6 +148,8 @@ class CoordinatorLoop {
   LoopDoor& door_;
 
   std::map<Peer, uint32_t> strikes_;
+  KeySessions key_sessions_;
+  KeyMetrics key_metrics_;
   ItemStaging staging_;
   Watches watches_;
   std::map<JobId, JobSummary> committed_;   // of live jobs

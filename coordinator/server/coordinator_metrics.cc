@@ -126,7 +126,9 @@ void CoordinatorMetrics::AddTransport() {
       {{"socket", kSocket}});
   for (const char* reason : {"auth", "protocol", "other"}) {
     totals_[std::string("handshakes_") + reason] = metrics_.AddCounter(
-        "remuda_transport_handshake_failures_total", "Connections refused.",
+        "remuda_transport_handshake_failures_total",
+        "Connections that came to nothing, two of them for each probe of "
+        "one's own door.",
         {{"socket", kSocket}, {"reason", reason}});
   }
   gauges_["connections"] =
@@ -452,7 +454,9 @@ void CoordinatorMetrics::Publish(const Snapshot& snapshot) {
   total("bytes_out", snapshot.socket.bytes_sent);
   total("send_blocked", snapshot.socket.send_blocked);
   total("unroutable", snapshot.socket.unroutable);
-  total("handshakes_other", snapshot.socket.handshakes_failed);
+  total("handshakes_auth", snapshot.socket.handshakes_failed.auth);
+  total("handshakes_protocol", snapshot.socket.handshakes_failed.protocol);
+  total("handshakes_other", snapshot.socket.handshakes_failed.other);
   malformed_.at("parts").AdvanceTo(
       static_cast<double>(snapshot.socket.malformed));
   // Seconds are rounded: the same time may come out lower by a hair.

@@ -10,6 +10,7 @@
 #include "base/mutex.h"
 #include "coordinator/server/coordinator_loop.h"
 #include "coordinator/server/coordinator_metrics.h"
+#include "coordinator/server/key_ring.h"
 #include "coordinator/server/loop_door.h"
 #include "wire/status_server.h"
 
@@ -26,11 +27,13 @@ class CoordinatorServer::Impl {
   }
 
   absl::Status Start(WireContext& context) {
-    if (!IsLocalEndpoint(options_.listen)) {
-      return absl::UnimplementedError(
-          "cannot listen on " + options_.listen +
-          ": an address off this machine needs keys, which are not supported "
-          "yet; use tcp://127.0.0.1:PORT or ipc://PATH");
+    if (!options_.keys.empty()) {
+      absl::StatusOr<std::unique_ptr<KeyRing>> ring =
+          KeyRing::Open(options_.keys, context, clock_);
+      if (!ring.ok()) return ring.status();
+      key_ring_ = *std::move(ring);
+    } else if (!IsLocalEndpoint(options_.listen)) {
+      return absl::FailedPreconditionError(KeysNeededFor(options_.listen));
     }
     absl::StatusOr<Store> store = Store::Open(
         {.folder = options_.data, .durability = options_.durability});
@@ -48,12 +51,18 @@ class CoordinatorServer::Impl {
     loop_options.on_store_failure = [this](const absl::Status& status) {
       OnStoreFailure(status);
     };
+    loop_options.keys = key_ring_.get();
     absl::StatusOr<std::unique_ptr<CoordinatorLoop>> coordinator =
         CoordinatorLoop::Start(loop_options, *std::move(store), context, loop_,
                                metrics_, door_);
     if (!coordinator.ok()) return coordinator.status();
     coordinator_ = *std::move(coordinator);
     endpoint_ = coordinator_->endpoint();
+    if (key_ring_ != nullptr) {
+      // Before the loop runs, so before anybody is served.
+      const absl::Status closed = key_ring_->ProveClosed(endpoint_);
+      if (!closed.ok()) return closed;
+    }
     if (!options_.http.empty()) {
       absl::StatusOr<std::unique_ptr<StatusServer>> status =
           StatusServer::Start(options_.http,
@@ -74,6 +83,10 @@ class CoordinatorServer::Impl {
 
   Metrics& metrics() { return metrics_.registry(); }
   RequestDoor& door() { return door_; }
+  void Reload() {
+    if (key_ring_ == nullptr || !key_ring_->Reload().ok()) return;
+    loop_.Post([this] { coordinator_->OnKeysChanged(); });
+  }
 
   void Stop() {
     stopping_ = true;
@@ -83,6 +96,7 @@ class CoordinatorServer::Impl {
   absl::Status Join() {
     if (thread_.joinable()) thread_.join();
     status_server_.reset();
+    if (key_ring_ != nullptr) key_ring_->StopProving();
     coordinator_.reset();
     MutexLock lock(mutex_);
     return failure_;
@@ -161,6 +175,7 @@ class CoordinatorServer::Impl {
   const SystemClock clock_{SystemClock::Suspend::kCounted};
   CoordinatorMetrics metrics_;
   EventLoop loop_;
+  std::unique_ptr<KeyRing> key_ring_;
   LoopDoor door_{loop_};
   std::unique_ptr<CoordinatorLoop> coordinator_;
   std::string endpoint_;
@@ -199,6 +214,8 @@ const std::string& CoordinatorServer::http_address() const {
 Metrics& CoordinatorServer::metrics() { return impl_->metrics(); }
 
 RequestDoor& CoordinatorServer::door() { return impl_->door(); }
+
+void CoordinatorServer::Reload() { impl_->Reload(); }
 
 void CoordinatorServer::Stop() { impl_->Stop(); }
 

@@ -15,10 +15,11 @@
 namespace remuda {
 
 struct CoordinatorOptions {
-  // tcp://127.0.0.1:0 chooses a port; ipc://path. Not off this machine yet.
+  // tcp://127.0.0.1:0 chooses a port; ipc://path. Any tcp:// with keys.
   std::string listen = "tcp://127.0.0.1:0";
   std::string http = {};  // address of the metrics and probes; empty: none
   std::string data = {};  // folder of the state
+  std::string keys = {};  // folder of the keys; empty: whoever reaches it may
   Duration lease = std::chrono::seconds(30);
   Duration heartbeat_interval = std::chrono::seconds(2);
   Duration suspect_after = std::chrono::seconds(6);
@@ -45,8 +46,8 @@ class CoordinatorServer {
   static constexpr int kStorageExitCode = 74;  // EX_IOERR of sysexits.h
 
   // Returns when it listens, its state restored.
-  // Errors: those of Store and RouterSocket; Unimplemented for an address off
-  // this machine, which will need keys.
+  // Errors: those of Store, RouterSocket and KeyRing; FailedPrecondition for
+  // an address off this machine without keys.
   static absl::StatusOr<std::unique_ptr<CoordinatorServer>> Start(
       const CoordinatorOptions& options, WireContext& context);
 
@@ -64,6 +65,10 @@ class CoordinatorServer {
 
   // For the numbers of other doors of this process. Any thread.
   Metrics& metrics();
+
+  // Reads again whom to admit, and cuts off whoever is not any more. An error
+  // goes to the log and changes nothing.
+  void Reload();
 
   // Begins to stop: what was decided is still stored, then all doors close.
   void Stop();
