@@ -152,6 +152,7 @@ class Board(unittest.TestCase):
         self.tasks_that_nobody_can_run()
         self.full_disk()
         self.lost_coordinator()
+        self.refused_peers()
 
     def start_load(self, port):
         """Work of all sorts on all executors, more than the test lasts."""
@@ -342,6 +343,33 @@ class Board(unittest.TestCase):
         self.cluster.agents_online(1)
         self.cluster.run(self.cluster.spec("after", job_text(
             "after", "noop", ["tasks: {range: {from: 1, to: 10}}"])))
+
+    def refused_peers(self):
+        """A key that was taken back, and one that asks for too much."""
+        keys = self.cluster.folder / "keys"
+        self.cluster.remuda("keygen", keys, "--viewer", "looks",
+                            "--operator", "gone")
+        (keys / "allowed/gone.json").unlink()
+        for agent in self.agents.values():
+            agent.kill()
+        self.assertEqual(self.coordinator.stop(), 0)
+        self.coordinator = self.cluster.coordinator("--keys", str(keys))
+        self.write_targets()
+        spec = self.cluster.spec("refused", job_text("refused", "noop", []))
+
+        def refused_once_more():
+            self.cluster.remuda("jobs", "--key", keys / "peers/gone.key",
+                                code=5)
+            self.cluster.remuda("submit", spec, "--key",
+                                keys / "peers/looks.key", code=5)
+            return "RemudaAuthFailures" in self.prometheus.firing()
+
+        wait_until(refused_once_more, "RemudaAuthFailures to fire")
+        for query in (
+                'remuda_transport_handshake_failures_total{reason="auth"} > 0',
+                'remuda_auth_denied_total{role="viewer"} > 0'):
+            self.assertTrue(self.prometheus.values(query), query)
+        self.prometheus.wait_silent("RemudaAuthFailures")
 
     def sees_the_term(self):
         """Waits until Prometheus has a sample of the coordinator's term."""
