@@ -144,7 +144,7 @@ NOW = [
            total("remuda_queue_tasks", QUEUE, 'state="pending"'),
            "short"),
     number("Running", "Tasks that agents hold.",
-           total("remuda_queue_tasks", QUEUE, 'state=~"leased|running"'),
+           total("remuda_queue_tasks", QUEUE, 'state="running"'),
            "short"),
     number("Oldest pending", "How long the first in line has waited; 0 if "
            "nobody waits. RemudaQueueTooOld fires above ten minutes.",
