@@ -30,7 +30,8 @@ absl::StatusOr<std::string> ReadTrustedFile(const std::string& path);
 absl::Status CheckTrustedFolder(const std::string& path);
 
 // A folder that nobody else can look into: ours and mode 0700. One that was
-// mounted for us is as it is: there the files count.
+// mounted for us, or that root prepared for us, is as it is: there the files
+// count.
 absl::Status CheckSecretFolder(const std::string& path);
 
 // Makes the folder with mode 0700 unless it is there; then checks it.

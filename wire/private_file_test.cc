@@ -101,6 +101,16 @@ TEST_F(PrivateFileTest, FoldersAreForUsAlone) {
   EXPECT_TRUE(CheckSecretFolder(made).ok()) << CheckSecretFolder(made);
 }
 
+TEST_F(PrivateFileTest, WhatRootPreparedForUsIsAsItIs) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can be two users";
+  // A folder of root's that all may look into: fine for others, not for root.
+  ExpectMendable(CheckSecretFolder("/etc"), "/etc", "chmod 700 ");
+  ASSERT_EQ(seteuid(12'345), 0);
+  const absl::Status others = CheckSecretFolder("/etc");
+  ASSERT_EQ(seteuid(0), 0);
+  EXPECT_TRUE(others.ok()) << others;
+}
+
 TEST_F(PrivateFileTest, OtherThingsAreRefused) {
   EXPECT_EQ(ReadSecretFile(folder_ + "/none").status().code(),
             absl::StatusCode::kNotFound);
