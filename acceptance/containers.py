@@ -7,14 +7,11 @@ are the firewall chains that podman's network leaves behind.
 
 import base64
 import copy
-import http.client
 import json
 import os
 import pathlib
 import pwd
 import shutil
-import socket
-import ssl
 import subprocess
 import tempfile
 
@@ -165,22 +162,29 @@ def remove_chain(table, chain):
 # From manifests to what podman can play.
 
 
-def mounted_secret(folder, secret):
+def write_secret(folder, data):
     """Lays a Secret out as the kubelet does for a pod with an fsGroup: files
-    of root in a dated folder, mode 0440, and links that lead to them."""
+    of root in a dated folder, mode 0440, and links that lead to them. Again
+    with other data it swaps one link, as the kubelet does too."""
     folder = pathlib.Path(folder)
-    (folder / "..dated").mkdir(parents=True)
-    for path in (folder, folder / "..dated"):
+    folder.mkdir(parents=True, exist_ok=True)
+    dated = pathlib.Path(tempfile.mkdtemp(prefix="..dated_", dir=folder))
+    for path, mode in ((folder, 0o3777), (dated, 0o2755)):
         os.chown(path, 0, USER)
-        path.chmod(0o2775 | 0o1000)
-    (folder / "..data").symlink_to("..dated")
-    for name, value in secret.get("data", {}).items():
-        file = folder / "..dated" / name
+        path.chmod(mode)
+    for name, value in data.items():
+        file = dated / name
         file.write_bytes(base64.b64decode(value))
         os.chown(file, 0, USER)
         file.chmod(0o440)
-        (folder / name).symlink_to(f"..data/{name}")
-    return folder
+    (folder / "..new").symlink_to(dated.name)
+    (folder / "..new").rename(folder / "..data")
+    for name in data:
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(f"..data/{name}")
+    for link in folder.iterdir():
+        if not link.name.startswith("..") and link.name not in data:
+            link.unlink()
 
 
 def to_pods(objects, folder):
@@ -232,8 +236,9 @@ def to_pod(template, name, secrets, folder):
         renamed[old] = volume["name"] = f"{name}-{old}"
         if "secret" in volume:
             secret = secrets[volume.pop("secret")["secretName"]]
-            path = mounted_secret(folder / old, secret)
-            volume["hostPath"] = {"path": str(path), "type": "Directory"}
+            write_secret(folder / old, secret["data"])
+            volume["hostPath"] = {"path": str(folder / old),
+                                  "type": "Directory"}
     for container in pod["spec"]["containers"]:
         for mount in container["volumeMounts"]:
             mount["name"] = renamed[mount["name"]]
@@ -247,25 +252,3 @@ def play(podman, pods):
     file = podman.folder / "pods.yaml"
     file.write_text(yaml.safe_dump_all(pods))
     podman("play", "kube", "--build=false", "--network", NETWORK, file)
-
-
-class Api:
-    """REST of a coordinator whose certificate names a Service, not the
-    address at which the test finds it."""
-
-    def __init__(self, address, port, authority, token):
-        self.address, self.port, self.token = address, port, token
-        self.context = ssl.create_default_context(cafile=authority)
-
-    def ask(self, method, path, body=None, headers=None):
-        plain = socket.create_connection((self.address, self.port), timeout=30)
-        connection = http.client.HTTPSConnection("remuda-api")
-        connection.sock = self.context.wrap_socket(
-            plain, server_hostname="remuda-api")
-        try:
-            connection.request(method, path, body, {
-                "Authorization": f"Bearer {self.token}", **(headers or {})})
-            reply = connection.getresponse()
-            return reply.status, json.loads(reply.read() or b"null")
-        finally:
-            connection.close()
