@@ -70,15 +70,21 @@ def processes_with(marker):
 class Served:
     """One serving process: its Popen, and what it said it listens on."""
 
-    def __init__(self, process, said):
+    def __init__(self, process, said, inside=()):
         self.process = process
         self.said = said
+        self.inside = list(inside)
 
     @property
     def http(self):
         return self.said.get("http")
 
     def metrics(self):
+        if self.inside:  # a door that only opens in there
+            return subprocess.run(
+                [*self.inside, "curl", "-sfm", "10",
+                 f"http://{self.http}/metrics"],
+                capture_output=True, text=True, check=True).stdout
         with urllib.request.urlopen(f"http://{self.http}/metrics",
                                     timeout=10) as reply:
             return reply.read().decode()
@@ -93,13 +99,30 @@ class Served:
 
 
 class Cluster:
-    def __init__(self, lease="30s", durability="full"):
+    """With `keys` everybody has one: agents a fleet's, clients an operator's.
+
+    `inside` is what to start a process with so that it runs elsewhere, such
+    as in a network namespace.
+    """
+
+    def __init__(self, lease="30s", durability="full", keys=False):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="remuda-accept-"))
         self.lease = lease
         self.durability = durability
         self.address = None
         self.served = []
         self.started = 0
+        self.keys = self.folder / "keys" if keys else None
+        if keys:
+            self.keygen("--agent", "fleet", "--sessions", "100",
+                        "--operator", "op")
+
+    def keygen(self, *args):
+        subprocess.run([REMUDA, "keygen", str(self.keys), *args], check=True,
+                       stdout=subprocess.DEVNULL)
+
+    def key(self, name):
+        return str(self.keys / "peers" / f"{name}.key")
 
     def __enter__(self):
         return self
@@ -116,10 +139,11 @@ class Cluster:
             for log in sorted(self.folder.glob("*.log")):
                 print(f"--- {log.name}\n{log.read_text()[-4000:]}")
 
-    def _serve(self, name, *args):
+    def _serve(self, name, *args, inside=()):
         log = open(self.folder / f"{name}.log", "ab")
-        process = subprocess.Popen([REMUDA, *args], stdout=subprocess.PIPE,
-                                   stderr=log, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen([*inside, REMUDA, *args],
+                                   stdout=subprocess.PIPE, stderr=log,
+                                   stdin=subprocess.DEVNULL)
         log.close()
         line = process.stdout.readline()
         if not line:
@@ -127,38 +151,48 @@ class Cluster:
             text = (self.folder / f"{name}.log").read_text()
             raise AssertionError(f"{name} did not start: {text[-2000:]}")
         threading.Thread(target=process.stdout.read, daemon=True).start()
-        served = Served(process, json.loads(line))
+        served = Served(process, json.loads(line), inside)
         self.served.append(served)
         return served
 
-    def coordinator(self, *args):
+    def coordinator(self, *args, inside=()):
         """Starts one, or the next one on the same folder and address."""
+        if self.keys:
+            args = ("--keys", str(self.keys), *args)
         served = self._serve(
             "coordinator", "coordinator",
             "--listen", self.address or "tcp://127.0.0.1:0",
             "--http", "127.0.0.1:0", "--data", str(self.folder / "state"),
-            "--lease", self.lease, "--durability", self.durability, *args)
+            "--lease", self.lease, "--durability", self.durability, *args,
+            inside=inside)
         self.address = served.said["listening"]
         return served
 
-    def agent(self, *args, name=None):
+    def agent(self, *args, name=None, key="fleet", inside=()):
         self.started += 1
         name = name or f"agent-{self.started}"
+        if self.keys and key:
+            args = ("--key", self.key(key), *args)
         return self._serve(name, "agent", "--coordinator", self.address,
                            "--http", "127.0.0.1:0", "--name", name,
-                           "--data", str(self.folder / name), *args)
+                           "--data", str(self.folder / name), *args,
+                           inside=inside)
 
     def agents_online(self, count):
         wait_until(lambda: sum(a["state"] == "online"
                                for a in self.agents()) >= count,
                    f"{count} agents online")
 
-    def remuda(self, *args, code=0, timeout=600, **kwargs):
+    def remuda(self, *args, code=0, timeout=600, key="op", inside=(),
+               **kwargs):
         """Runs a client command and checks its exit code."""
+        env = {**os.environ, "REMUDA_COORDINATOR": self.address}
+        if self.keys and key:
+            env["REMUDA_KEY"] = self.key(key)
         done = subprocess.run(
-            [REMUDA, *map(str, args)], capture_output=True, text=True,
-            timeout=timeout, stdin=subprocess.DEVNULL,
-            env={**os.environ, "REMUDA_COORDINATOR": self.address}, **kwargs)
+            [*inside, REMUDA, *map(str, args)], capture_output=True,
+            text=True, timeout=timeout, stdin=subprocess.DEVNULL, env=env,
+            **kwargs)
         if code is not None and done.returncode != code:
             raise AssertionError(
                 f"{args}: exit code {done.returncode}, not {code}\n"

@@ -21,7 +21,16 @@
 namespace remuda {
 namespace {
 
+// What an option is without its flag. Not CLI11's envname(): options of all
+// sub-commands share variables here, and there the environment of those that
+// were not called would win over the flag of the one that was.
+std::string FromEnvironment(const std::string& name) {
+  return EnvironmentVariable(name).value_or("");
+}
+
 std::string DefaultStateFolder() {
+  const std::string chosen = FromEnvironment("REMUDA_STATE");
+  if (!chosen.empty()) return chosen;
   const std::optional<std::string> state =
       EnvironmentVariable("XDG_STATE_HOME");
   if (state && !state->empty()) return *state + "/remuda";
@@ -102,19 +111,17 @@ class CommandLine {
 
   static void AddKey(CLI::App* sub, std::string& key) {
     sub->add_option("--key", key,
-                    "key file made by keygen, for a coordinator with keys")
-        ->envname("REMUDA_KEY");
+                    "key file made by keygen, for a coordinator with keys "
+                    "(or REMUDA_KEY)");
   }
 
   void AddCommon(CLI::App* sub) {
     sub->add_option("--coordinator", common_.coordinator,
                     "address, as tcp://host:port; without it Remuda runs "
-                    "inside this process")
-        ->envname("REMUDA_COORDINATOR");
+                    "inside this process (or REMUDA_COORDINATOR)");
     AddKey(sub, common_.key);
     sub->add_option("--state", common_.state_folder,
-                    "folder of the embedded default")
-        ->envname("REMUDA_STATE")
+                    "folder of the embedded default (or REMUDA_STATE)")
         ->capture_default_str();
     sub->add_flag("--json", common_.json, "print JSON to stdout");
   }
@@ -263,9 +270,10 @@ class CommandLine {
 
     CLI::App* agent =
         Add("agent", "serve as agent", [this] { return AgentCommand(agent_); });
-    agent->add_option("--coordinator", agent_.coordinator, "its address")
-        ->envname("REMUDA_COORDINATOR")
-        ->required();
+    agent
+        ->add_option("--coordinator", agent_.coordinator,
+                     "its address (or REMUDA_COORDINATOR)")
+        ->required(agent_.coordinator.empty());
     AddKey(agent, agent_.key);
     agent->add_option("--http", agent_.http,
                       "HOST:PORT for /metrics, /livez, /readyz");
@@ -300,8 +308,8 @@ class CommandLine {
 
   CLI::App app_{"Remuda runs jobs on the executor that suits them.", "remuda"};
   std::function<ExitCode()> chosen_;
-  CommonOptions common_{.coordinator = "",
-                        .key = "",
+  CommonOptions common_{.coordinator = FromEnvironment("REMUDA_COORDINATOR"),
+                        .key = FromEnvironment("REMUDA_KEY"),
                         .state_folder = DefaultStateFolder(),
                         .json = false};
   RunOptions run_;
@@ -313,7 +321,8 @@ class CommandLine {
   TasksOptions tasks_;
   LogsOptions logs_;
   CoordinatorCommandOptions coordinator_;
-  AgentCommandOptions agent_;
+  AgentCommandOptions agent_{.coordinator = common_.coordinator,
+                             .key = common_.key};
   KeygenOptions keygen_;
 };
 
