@@ -71,7 +71,7 @@ class Coordinator(unittest.TestCase):
                 "with:",
                 f"  argv: [/bin/sh, -c, 'while [ ! -e {gate} ]; do sleep 0.05;"
                 " done']"]))
-            key = ("--key", "waiting-1")
+            key = ("--submission-key", "waiting-1")
             job = cluster.submit(waiting, *key)
             # An eighth of the disk is the reserve.
             ballast = fill(state, 3 * MIB)
