@@ -7,17 +7,22 @@ are the firewall chains that podman's network leaves behind.
 
 import base64
 import copy
+import fcntl
+import http.client
 import json
 import os
 import pathlib
 import pwd
+import re
 import shutil
+import socket
+import ssl
 import subprocess
 import tempfile
 
 import yaml
 
-from cluster import REMUDA, ROOT
+from cluster import REMUDA, ROOT, wait_until
 
 CONTAINER = ROOT / "deploy/container"
 BASE = "localhost/debian:bookworm"
@@ -39,6 +44,10 @@ def why_not_here():
 
     On Debian as root there is no excuse: the packages are in the list.
     """
+    needed = subprocess.run(["ldd", REMUDA], capture_output=True, text=True)
+    sanitizer = re.search(r"lib(a|t|ub)san", needed.stdout)
+    if sanitizer:
+        return f"the image has no {sanitizer[0]}, which this binary needs"
     if os.geteuid() != 0:
         return "containers in a network of their own need root"
     if not os.path.exists("/etc/debian_version"):
@@ -57,18 +66,29 @@ class Podman:
         cache = cache_folder()
         cache.mkdir(parents=True, exist_ok=True)
         storage = self.folder / "storage.conf"
+        # What runs is forgotten at a reboot, hence not in the cache.
         storage.write_text(
             "[storage]\ndriver = \"overlay\"\n"
-            f"graphroot = \"{cache}/storage\"\n"
-            f"runroot = \"{cache}/run\"\n")
+            f"graphroot = \"{cache}/containers\"\n"
+            "runroot = \"/run/remuda-test-containers\"\n")
         self.environment = {
             "PATH": os.environ["PATH"], "HOME": str(self.folder),
             "CONTAINERS_CONF": str(CONTAINER / "containers.conf"),
             "CONTAINERS_STORAGE_CONF": str(storage),
             "REMUDA_CONTAINER_CACHE": str(cache)}
+        # One test at a time, also where two trees are tested.
+        self.lock = open(cache / "lock", "w")
+        wait_until(self.try_lock, "the turn of this test", patience=900)
         self.firewall = chains()
         self.forward = pathlib.Path("/proc/sys/net/ipv4/ip_forward")
         self.forwarded = self.forward.read_text()
+
+    def try_lock(self):
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def __enter__(self):
         self.remove_all()
@@ -82,6 +102,7 @@ class Podman:
             remove_chain(table, chain)
         self.forward.write_text(self.forwarded)
         shutil.rmtree(self.folder, ignore_errors=True)
+        self.lock.close()
 
     def remove_all(self):
         """Also what a run that was killed has left."""
@@ -252,3 +273,25 @@ def play(podman, pods):
     file = podman.folder / "pods.yaml"
     file.write_text(yaml.safe_dump_all(pods))
     podman("play", "kube", "--build=false", "--network", NETWORK, file)
+
+
+class Api:
+    """REST of a coordinator whose certificate names a Service, not the
+    address at which the test finds it."""
+
+    def __init__(self, address, port, authority, token):
+        self.address, self.port, self.token = address, port, token
+        self.context = ssl.create_default_context(cafile=authority)
+
+    def ask(self, method, path, body=None, headers=None):
+        plain = socket.create_connection((self.address, self.port), timeout=30)
+        connection = http.client.HTTPSConnection("remuda-api")
+        connection.sock = self.context.wrap_socket(
+            plain, server_hostname="remuda-api")
+        try:
+            connection.request(method, path, body, {
+                "Authorization": f"Bearer {self.token}", **(headers or {})})
+            reply = connection.getresponse()
+            return reply.status, json.loads(reply.read() or b"null")
+        finally:
+            connection.close()
