@@ -56,7 +56,7 @@ PURE_STANDARD = set("""
     unordered_map unordered_set utility variant vector""".split())
 PURE_OURS = re.compile(
     r"base/(check|clock|digest|random)\.h$|jobs/|"
-    r"wire/(messages|client_messages|attempt_records|frame_limits)\.h$|"
+    r"wire/(messages|client_messages|attempt_records|bucket_counts|frame_limits)\.h$|"
     r"executors/executor\.h$|"
     r"absl/(status|strings|container|hash|types|algorithm|cleanup|functional)/")
 
