@@ -241,6 +241,22 @@ class Board(unittest.TestCase):
                           for rule in rules() if rule["health"] != "ok"], [])
         self.all_found([(rule["name"], rule["name"]) for rule in rules()
                         if rule["type"] == "recording"])
+        named = {one for rule in rules()
+                 for one in self.series_named(rule["query"])}
+        self.assertGreater(len(named), 10)
+        self.all_found(named)
+
+    @staticmethod
+    def series_named(query):
+        """One query for each value of a label that this one looks for: an
+        alert on a value that is never exported would never fire."""
+        for one in dashboard_rules.selectors(query):
+            for label, text in re.findall(r'(\w+)\s*[=!]~?"([^"]*)"',
+                                          one.matchers):
+                for value in text.split("|"):
+                    if re.fullmatch(r"[\w-]+", value):
+                        yield (f"{label} {value}",
+                               f'{one.name}{{{label}="{value}"}}')
 
     def failing_and_retrying_tasks(self, load):
         names = ("RemudaFailureRatioHigh", "RemudaRetryStorm")
