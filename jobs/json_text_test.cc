@@ -34,6 +34,11 @@ TEST(JsonTextTest, OneValueWithinTheDepth) {
   EXPECT_FALSE(IsJson("1e999"));
   EXPECT_FALSE(IsJson("NaN"));
   EXPECT_FALSE(IsJson("\"\xff\""));
+  EXPECT_FALSE(IsJson(std::string("1\0,\"x\":2", 8)));
+  EXPECT_FALSE(IsJson(std::string("1\0", 2)));
+  EXPECT_FALSE(
+      IsJson("\xEF\xBB\xBF"
+             "1"));
   EXPECT_TRUE(IsJson(std::string(64, '[') + std::string(64, ']')));
   EXPECT_FALSE(IsJson(std::string(65, '[') + std::string(65, ']')));
   EXPECT_FALSE(IsJson(std::string(1'000'000, '[')));
