@@ -6,9 +6,13 @@ session: SQLite commits of the same number of transactions, and a loop of
 plain fdatasync calls, because a virtual disk and core vary from hour to hour.
 
     bazel build //cli:remuda && bench/noop_array.py --tasks 100000 --runs 5
+
+With --curve two clusters run in turn, one of which has keys, and the last line
+says what encryption leaves of the speed.
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import statistics
@@ -47,43 +51,74 @@ def counters(served):
                 metric(text, "remuda_store_commit_duration_seconds_count")}
 
 
+class Array:
+    """One cluster and its array, which can be run again and again."""
+
+    def __init__(self, args, keys):
+        self.tasks = args.tasks
+        self.label = "with keys: " if keys else ""
+        self.cluster = Cluster(durability=args.durability, keys=keys)
+        self.rates = []
+        self.executor = None
+        self.spec = self.cluster.spec("array", job_text("array", "noop", [
+            f"executor: {args.executor}",
+            f"tasks: {{range: {{from: 1, to: {args.tasks}}}}}"]))
+
+    def __enter__(self):
+        self.coordinator = self.cluster.coordinator()
+        self.agent = self.cluster.agent()
+        self.cluster.agents_online(1)
+        self.cluster.run(self.spec)  # warms caches, workers and credit
+        return self
+
+    def __exit__(self, *args):
+        self.cluster.__exit__(*args)
+
+    def run(self):
+        served = (self.coordinator, self.agent)
+        before = counters(self.coordinator)
+        cpu = [cpu_seconds(s.process.pid) for s in served]
+        job = self.cluster.run(self.spec)
+        assert job["tasks"]["succeeded"] == self.tasks
+        used = [cpu_seconds(s.process.pid) - c for s, c in zip(served, cpu)]
+        after = counters(self.coordinator)
+        self.executor = job["executor"]
+        self.rates.append(self.tasks / job["duration_seconds"])
+        per_task = {key: (after[key] - before[key]) / self.tasks
+                    for key in after}
+        print(f"{self.label}run {len(self.rates)}: "
+              f"{self.rates[-1]:,.0f} tasks/s, "
+              f"coordinator {used[0] * 1e6 / self.tasks:.2f} us/task, "
+              f"agent {used[1] * 1e6 / self.tasks:.2f} us/task, " +
+              ", ".join(f"{key} {value:.5f}"
+                        for key, value in per_task.items()) +
+              f", {fdatasyncs_per_second():,.0f} fdatasync/s", flush=True)
+
+    def median(self):
+        return statistics.median(self.rates)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tasks", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--executor", default="auto")
     parser.add_argument("--durability", default="full")
+    parser.add_argument("--curve", action="store_true")
     args = parser.parse_args()
-    with Cluster(durability=args.durability) as cluster:
-        coordinator = cluster.coordinator()
-        agent = cluster.agent()
-        cluster.agents_online(1)
-        spec = cluster.spec("array", job_text("array", "noop", [
-            f"executor: {args.executor}",
-            f"tasks: {{range: {{from: 1, to: {args.tasks}}}}}"]))
-        cluster.run(spec)  # warms caches, workers and credit
-        rates = []
-        for run in range(args.runs):
-            before = counters(coordinator)
-            cpu = [cpu_seconds(s.process.pid) for s in (coordinator, agent)]
-            job = cluster.run(spec)
-            assert job["tasks"]["succeeded"] == args.tasks
-            used = [cpu_seconds(s.process.pid) - c
-                    for s, c in zip((coordinator, agent), cpu)]
-            after = counters(coordinator)
-            rates.append(args.tasks / job["duration_seconds"])
-            per_task = {key: (after[key] - before[key]) / args.tasks
-                        for key in after}
-            print(f"run {run + 1}: {rates[-1]:,.0f} tasks/s, "
-                  f"coordinator {used[0] * 1e6 / args.tasks:.2f} us/task, "
-                  f"agent {used[1] * 1e6 / args.tasks:.2f} us/task, " +
-                  ", ".join(f"{key} {value:.5f}"
-                            for key, value in per_task.items()) +
-                  f", {fdatasyncs_per_second():,.0f} fdatasync/s",
-                  flush=True)
-        print(f"median {statistics.median(rates):,.0f} tasks/s of "
-              f"{args.tasks:,} noop tasks, executor {job['executor']}, "
-              f"durability {args.durability}, {os.cpu_count()} cores")
+    with contextlib.ExitStack() as stack:
+        arrays = [stack.enter_context(Array(args, keys))
+                  for keys in ([False, True] if args.curve else [False])]
+        for _ in range(args.runs):
+            for array in arrays:
+                array.run()
+        for array in arrays:
+            print(f"{array.label}median {array.median():,.0f} tasks/s of "
+                  f"{args.tasks:,} noop tasks, executor {array.executor}, "
+                  f"durability {args.durability}, {os.cpu_count()} cores")
+        if args.curve:
+            print(f"with keys {arrays[1].median() / arrays[0].median():.2f} "
+                  "of the speed without")
 
 
 if __name__ == "__main__":
