@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "wire/http_address.h"
 
 namespace remuda {
 namespace {
@@ -31,33 +32,6 @@ using Response = http::response<http::string_body>;
 
 constexpr char kMetricsType[] = "text/plain; version=0.0.4; charset=utf-8";
 constexpr char kTextType[] = "text/plain; charset=utf-8";
-
-absl::StatusOr<tcp::endpoint> ParseAddress(const std::string& address) {
-  const auto bad = [&address] {
-    return absl::InvalidArgumentError("\"" + address +
-                                      "\" is no address; write HOST:PORT, as "
-                                      "in 127.0.0.1:9100");
-  };
-  const size_t colon = address.rfind(':');
-  if (colon == std::string::npos) return bad();
-  std::string host = address.substr(0, colon);
-  const std::string port = address.substr(colon + 1);
-  if (port.empty() || port.size() > 5 ||
-      port.find_first_not_of("0123456789") != std::string::npos ||
-      std::stoi(port) > 65'535) {
-    return bad();
-  }
-  if (host == "localhost") host = "127.0.0.1";
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  } else if (host.find(':') != std::string::npos) {
-    return bad();
-  }
-  beast::error_code error;
-  const auto ip = asio::ip::make_address(host, error);
-  if (error) return bad();
-  return tcp::endpoint(ip, static_cast<uint16_t>(std::stoi(port)));
-}
 
 std::string ToText(const tcp::endpoint& endpoint) {
   const std::string host = endpoint.address().to_string();
@@ -189,14 +163,16 @@ class StatusServer::Impl {
   }
 
   absl::Status Listen(const std::string& address) {
-    auto endpoint = ParseAddress(address);
-    if (!endpoint.ok()) return endpoint.status();
+    const absl::StatusOr<HttpAddress> parsed = ParseHttpAddress(address);
+    if (!parsed.ok()) return parsed.status();
     beast::error_code error;
-    acceptor_.open(endpoint->protocol(), error);
+    const tcp::endpoint endpoint(asio::ip::make_address(parsed->host, error),
+                                 parsed->port);
+    if (!error) acceptor_.open(endpoint.protocol(), error);
     if (!error) {
       acceptor_.set_option(asio::socket_base::reuse_address(true), error);
     }
-    if (!error) acceptor_.bind(*endpoint, error);
+    if (!error) acceptor_.bind(endpoint, error);
     if (!error)
       acceptor_.listen(asio::socket_base::max_listen_connections, error);
     if (error) {
