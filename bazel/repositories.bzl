@@ -15,6 +15,7 @@ _LIBRARIES = [
     "gumbo",
     "libxml2",
     "nlohmann_json",
+    "openssl",
     "prometheus",
     "protobuf",
     "sodium",
