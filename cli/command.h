@@ -77,6 +77,21 @@ struct KeygenOptions {
   bool json = false;
 };
 
+// Of the coordinator's API; see coordinator/api/api_server.h.
+struct ApiCommandOptions {
+  std::string address;  // empty: none
+  std::string tokens;
+  std::string certificate;
+  std::string certificate_key;
+  std::vector<std::string> origins;
+};
+
+struct TokenOptions {
+  std::string folder;
+  std::string name;
+  std::string role;
+};
+
 struct CoordinatorCommandOptions {
   std::string listen = "tcp://127.0.0.1:7600";
   std::string keys;  // folder
@@ -84,6 +99,7 @@ struct CoordinatorCommandOptions {
   std::string data;
   std::string lease = "30s";
   std::string durability = "full";
+  ApiCommandOptions api;
 };
 
 struct AgentCommandOptions {
@@ -112,6 +128,7 @@ ExitCode AgentsCommand(const CommonOptions& options);
 ExitCode CoordinatorCommand(const CoordinatorCommandOptions& options);
 ExitCode AgentCommand(const AgentCommandOptions& options);
 ExitCode KeygenCommand(const KeygenOptions& options);
+ExitCode TokenCommand(const TokenOptions& options);
 ExitCode VersionCommand(const CommonOptions& options);
 
 }  // namespace remuda

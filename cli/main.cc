@@ -268,6 +268,8 @@ class CommandLine {
         ->check(CLI::IsMember({"full", "relaxed"}))
         ->capture_default_str();
 
+    AddApi(coordinator);
+
     CLI::App* agent =
         Add("agent", "serve as agent", [this] { return AgentCommand(agent_); });
     agent
@@ -306,6 +308,31 @@ class CommandLine {
     keygen->add_flag("--json", keygen_.json, "print JSON to stdout");
   }
 
+  void AddApi(CLI::App* coordinator) {
+    ApiCommandOptions& api = coordinator_.api;
+    coordinator->add_option("--api", api.address,
+                            "HOST:PORT of the API over HTTP; off this "
+                            "machine it needs tokens and a certificate");
+    coordinator->add_option("--api-tokens", api.tokens,
+                            "folder made by token; SIGHUP reads it again");
+    coordinator->add_option("--api-cert", api.certificate,
+                            "PEM file of the API's certificate");
+    coordinator->add_option("--api-cert-key", api.certificate_key,
+                            "PEM file of that certificate's key");
+    coordinator->add_option("--api-origin", api.origins,
+                            "a web page that may ask, as https://HOST");
+
+    CLI::App* token = Add("token", "make a token for the API",
+                          [this] { return TokenCommand(token_); });
+    token->add_option("DIR", token_.folder, "folder of the tokens")->required();
+    token->add_option("--name", token_.name, "whose it is")->required();
+    token
+        ->add_option("--role", token_.role,
+                     "submitter sees its own jobs, viewer sees all, operator "
+                     "may do all")
+        ->required();
+  }
+
   CLI::App app_{"Remuda runs jobs on the executor that suits them.", "remuda"};
   std::function<ExitCode()> chosen_;
   CommonOptions common_{.coordinator = FromEnvironment("REMUDA_COORDINATOR"),
@@ -324,6 +351,7 @@ class CommandLine {
   AgentCommandOptions agent_{.coordinator = common_.coordinator,
                              .key = common_.key};
   KeygenOptions keygen_;
+  TokenOptions token_;
 };
 
 }  // namespace

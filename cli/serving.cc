@@ -23,6 +23,7 @@
 #include "cli/settings.h"
 #include "cli/usable_cores.h"
 #include "cli/version.h"
+#include "coordinator/api/api_server.h"
 #include "coordinator/server/coordinator_server.h"
 #include "nlohmann/json.hpp"
 #include "wire/wire_context.h"
@@ -31,10 +32,12 @@ namespace remuda {
 namespace {
 
 // Where a process listens, in the one line that scripts read.
-void PrintAddresses(const std::string& endpoint, const std::string& http) {
+void PrintAddresses(const std::string& endpoint, const std::string& http,
+                    const std::string& api = "") {
   nlohmann::ordered_json line = nlohmann::ordered_json::object();
   if (!endpoint.empty()) line["listening"] = endpoint;
   if (!http.empty()) line["http"] = http;
+  if (!api.empty()) line["api"] = api;
   PrintData(line.dump());
 }
 
@@ -106,6 +109,26 @@ std::optional<std::string> Given(const std::string& text) {
   return text;
 }
 
+// Null where none is wanted. It ends before the server.
+absl::StatusOr<std::unique_ptr<ApiServer>> StartApi(
+    const ApiCommandOptions& options, CoordinatorServer& server) {
+  if (options.address.empty()) {
+    if (options.tokens.empty() && options.certificate.empty() &&
+        options.certificate_key.empty() && options.origins.empty()) {
+      return std::unique_ptr<ApiServer>();
+    }
+    return absl::InvalidArgumentError(
+        "--api-tokens, --api-cert, --api-cert-key and --api-origin belong to "
+        "--api, which says where to serve");
+  }
+  return ApiServer::Start({.address = options.address,
+                           .tokens = options.tokens,
+                           .certificate = options.certificate,
+                           .certificate_key = options.certificate_key,
+                           .origins = options.origins},
+                          server.door(), server.metrics());
+}
+
 }  // namespace
 
 ExitCode CoordinatorCommand(const CoordinatorCommandOptions& options) {
@@ -131,11 +154,16 @@ ExitCode CoordinatorCommand(const CoordinatorCommandOptions& options) {
   absl::StatusOr<std::unique_ptr<CoordinatorServer>> server =
       CoordinatorServer::Start(coordinator, context);
   if (!server.ok()) return Fail(server.status());
-  PrintAddresses((*server)->endpoint(), (*server)->http_address());
+  absl::StatusOr<std::unique_ptr<ApiServer>> api =
+      StartApi(options.api, **server);
+  if (!api.ok()) return Fail(api.status());
+  PrintAddresses((*server)->endpoint(), (*server)->http_address(),
+                 *api == nullptr ? "" : (*api)->url());
   const auto on_signal = [&](int signal) {
     // Without anything to read again a hang-up is what it was: the end.
-    if (signal == SIGHUP && !options.keys.empty()) {
-      (*server)->Reload();
+    if (signal == SIGHUP && (*api != nullptr || !options.keys.empty())) {
+      if (!options.keys.empty()) (*server)->Reload();
+      if (*api != nullptr) (*api)->Reload();
     } else {
       (*server)->Stop();
     }
