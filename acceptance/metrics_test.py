@@ -75,7 +75,7 @@ class Metrics(unittest.TestCase):
     def test_prometheus_scrapes_both(self):
         self.assertTrue(shutil.which("prometheus"), "install prometheus")
         with Cluster() as cluster:
-            coordinator = cluster.coordinator()
+            coordinator = cluster.coordinator("--api", "127.0.0.1:0")
             agent = cluster.agent()
             cluster.agents_online(1)
             cluster.run(cluster.spec("some", job_text(
