@@ -9,12 +9,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/check.h"
 #include "base/event_loop.h"
 #include "base/random.h"
 #include "wire/codec.h"
 #include "wire/dealer_socket.h"
+#include "wire/key_files.h"
 
 namespace remuda {
 
@@ -26,10 +28,12 @@ class ScriptedPeer {
  public:
   static constexpr Duration kPatience = std::chrono::seconds(30);
 
-  ScriptedPeer(const std::string& endpoint, WireContext& context)
+  ScriptedPeer(const std::string& endpoint, WireContext& context,
+               std::optional<PeerKey> key = std::nullopt)
       : loop_(clock_) {
     DealerOptions options;
     options.endpoint = endpoint;
+    options.key = std::move(key);
     options.reconnect = ReconnectDelays::For(endpoint);
     absl::StatusOr<std::unique_ptr<DealerSocket>> socket =
         DealerSocket::Connect(
