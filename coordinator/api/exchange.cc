@@ -133,6 +133,12 @@ void Exchange::AskForTask(const GetLogs& logs) {
   Ask(GetResults{.job = logs.job, .first = logs.task, .limit = 1},
       [this, logs](const ClientReply& reply) {
         const auto* page = std::get_if<ResultPage>(&reply);
+        const auto* error = std::get_if<RequestError>(&reply);
+        // What the path names is there or not; it cannot be wrong.
+        if (error != nullptr && error->code == RequestError::Code::kInvalid) {
+          return Finish(
+              AnswerOf(Problem{.status = 404, .detail = error->message}));
+        }
         if (page == nullptr) {
           return Finish(AnswerOf(request_.match, request_.identity, reply,
                                  context_.clock.WallNow()));
