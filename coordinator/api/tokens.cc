@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/file_descriptor.h"
 #include "nlohmann/json.hpp"
+#include "wire/private_file.h"
 
 namespace remuda {
 namespace {
@@ -59,28 +60,6 @@ std::string Hex(const Tokens::Hash& hash) {
   return text;
 }
 
-absl::StatusOr<std::string> ReadSmallFile(const std::string& path) {
-  const UniqueFd fd(
-      open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd.valid()) return absl::InvalidArgumentError(std::strerror(errno));
-  struct stat info = {};
-  if (fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
-    return absl::InvalidArgumentError("is no file");
-  }
-  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return absl::InvalidArgumentError(
-        "others may write it; chmod 600 makes it count");
-  }
-  std::string text(Tokens::kFileBytesMax + 1, '\0');
-  const ssize_t size = read(fd.get(), text.data(), text.size());
-  if (size < 0) return absl::InvalidArgumentError(std::strerror(errno));
-  if (static_cast<size_t>(size) > Tokens::kFileBytesMax) {
-    return absl::InvalidArgumentError("is too long");
-  }
-  text.resize(static_cast<size_t>(size));
-  return text;
-}
-
 std::string TextAt(const Json& json, const char* key) {
   const auto at = json.find(key);
   return at != json.end() && at->is_string() ? at->get<std::string>() : "";
@@ -88,7 +67,7 @@ std::string TextAt(const Json& json, const char* key) {
 
 absl::StatusOr<Tokens::Holder> ReadHolder(const std::string& path,
                                           const std::string& name) {
-  const absl::StatusOr<std::string> text = ReadSmallFile(path);
+  const absl::StatusOr<std::string> text = ReadTrustedFile(path);
   if (!text.ok()) return text.status();
   const Json json = Json::parse(*text, nullptr, false);
   if (!json.is_object()) return absl::InvalidArgumentError("is no JSON object");
@@ -164,8 +143,11 @@ absl::StatusOr<Tokens::Read> Tokens::ReadFolder(const std::string& folder) {
     if (holder.ok()) {
       read.tokens.holders_.push_back(*std::move(holder));
     } else {
-      read.problems.push_back(path.string() + ": " +
-                              std::string(holder.status().message()));
+      // What is wrong with its rights names the file by itself.
+      const std::string problem(holder.status().message());
+      read.problems.push_back(problem.find(path.string()) != std::string::npos
+                                  ? problem
+                                  : path.string() + ": " + problem);
     }
   }
   return read;

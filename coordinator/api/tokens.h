@@ -19,7 +19,6 @@ namespace remuda {
 class Tokens {
  public:
   static constexpr size_t kTokensMax = 10'000;
-  static constexpr size_t kFileBytesMax = 4'096;
   using Hash = std::array<unsigned char, 32>;
 
   // One that was let in, or is to be.

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "gtest/gtest.h"
+#include "wire/private_file.h"
 
 namespace remuda {
 namespace {
@@ -108,7 +109,7 @@ TEST_F(TokensTest, FilesThatAreWrongCountForNothing) {
   Write("short", R"({"name":"short","role":"viewer","sha256":"aa"})");
   Write("long",
         R"({"name":"long","role":"viewer","sha256":")" + hash + "aa\"}");
-  Write("huge", std::string(Tokens::kFileBytesMax + 1, ' '));
+  Write("huge", std::string(kKeyFileBytesMax + 1, ' '));
   Write("open", R"({"name":"open","role":"viewer","sha256":")" + hash + "\"}");
   chmod(Path("open").c_str(), 0666);
   std::filesystem::create_directory(Path("folder"));
@@ -118,6 +119,18 @@ TEST_F(TokensTest, FilesThatAreWrongCountForNothing) {
   EXPECT_NE(read.tokens.Find(token), nullptr);
   EXPECT_EQ(read.problems.size(), 9u);
   EXPECT_FALSE(Tokens::ReadFolder(folder_ + "/missing").ok());
+}
+
+// Links to files in a dated folder, as Kubernetes mounts a Secret.
+TEST_F(TokensTest, AMountedFolderIsRead) {
+  const std::string token = Make("good", "viewer");
+  std::filesystem::create_directory(folder_ + "/..2026");
+  std::filesystem::rename(Path("good"), folder_ + "/..2026/good.json");
+  std::filesystem::create_symlink("..2026", folder_ + "/..data");
+  std::filesystem::create_symlink("..data/good.json", Path("good"));
+  const Tokens::Read read = Read();
+  EXPECT_NE(read.tokens.Find(token), nullptr);
+  EXPECT_TRUE(read.problems.empty());
 }
 
 }  // namespace
