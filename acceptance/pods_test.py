@@ -11,8 +11,8 @@ import urllib.request
 import yaml
 
 from cluster import REMUDA, ROOT, job_text, wait_until
-from containers import (Podman, play, to_pods,
-                        why_not_here, write_secret)
+from containers import (Api, Podman, play, to_pods, why_not_here,
+                        write_secret)
 
 KUBERNETES = ROOT / "deploy/kubernetes"
 COORDINATOR = "remuda-coordinator"
@@ -67,6 +67,9 @@ class Pods:
                     "mountPath": "/ledger"})
         play(self.podman, pods)
         self.address = {name: self.podman.address(name) for name in self.pods}
+        self.api = Api(self.address[COORDINATOR], 7680,
+                       self.secrets / "tls/tls.crt",
+                       (self.secrets / "me.token").read_text().strip())
 
     def container(self, pod):
         return f"{pod}-{self.pods[pod]['spec']['containers'][0]['name']}"
@@ -128,7 +131,7 @@ class Kubernetes(unittest.TestCase):
         try:
             pods.start()
             self.assert_all_came_up(pods)
-            self.submit_with_a_key(pods)
+            self.submit_by_both_doors(pods)
             self.drain_in_the_middle(pods)
             self.stop_the_coordinator(pods)
             self.remove_a_key(pods)
@@ -150,14 +153,23 @@ class Kubernetes(unittest.TestCase):
             self.assertEqual(agent["executors"]["process-pool"], 1)
             self.assertRegex(agent["name"], "^agents/remuda-agent-")
 
-    def submit_with_a_key(self, pods):
+    def submit_by_both_doors(self, pods):
         job = pods.submit("by-key", "noop",
                           ["tasks: {range: {from: 1, to: 50}}"])
         self.assertEqual(pods.wait(job)["state"], "succeeded")
-        job = pods.submit("python", "python", [
-            "tasks: {range: {from: 1, to: 5}}",
-            "with: {function: 'math:sqrt', args: ['{{item}}']}"])
+        spec = job_text("by-rest", "python",
+                        ["tasks: {range: {from: 1, to: 5}}",
+                         "with: {function: 'math:sqrt', args: ['{{item}}']}"])
+        status, said = pods.api.ask("POST", "/v1/jobs", spec,
+                                    {"Content-Type": "application/yaml"})
+        self.assertEqual(status, 202, said)
+        job = said["jobs"][0]["id"]
         self.assertEqual(pods.wait(job)["state"], "succeeded")
+        status, said = pods.api.ask("GET", f"/v1/jobs/{job}")
+        self.assertEqual(status, 200, said)
+        nobody = Api(pods.address[COORDINATOR], 7680,
+                     pods.secrets / "tls/tls.crt", "rmd_nobody")
+        self.assertEqual(nobody.ask("GET", "/v1/jobs")[0], 401)
 
     def drain_in_the_middle(self, pods):
         job = pods.submit("ledger", "command", [
@@ -200,20 +212,28 @@ class Kubernetes(unittest.TestCase):
         pods.address[COORDINATOR] = self.podman.address(COORDINATOR)
         said = json.loads(pods.remuda("jobs", "--json"))
         names = {job["name"] for job in said["jobs"]}
-        self.assertLessEqual({"by-key", "python", "ledger"}, names)
+        self.assertLessEqual({"by-key", "by-rest", "ledger"}, names)
 
     def remove_a_key(self, pods):
-        """A changed Secret and SIGHUP, without a restart."""
-        allowed = next(o for o in pods.objects
-                       if o["metadata"]["name"] == "remuda-allowed")["data"]
-        write_secret(pods.mounts / COORDINATOR / "allowed",
-                     {name: value for name, value in allowed.items()
-                      if name != "me.json"})
+        """Changed Secrets and SIGHUP turn me away, without a restart."""
+        pods.api.address = pods.address[COORDINATOR]
+        wait_until(lambda: answer(pods.api.address, 7601, "/readyz") == 200,
+                   "the coordinator to be back")
+        self.assertEqual(pods.api.ask("GET", "/v1/jobs")[0], 200)
+        for volume, secret in (("allowed", "remuda-allowed"),
+                               ("tokens", "remuda-api-tokens")):
+            data = next(o for o in pods.objects
+                        if o["metadata"]["name"] == secret)["data"]
+            write_secret(pods.mounts / COORDINATOR / volume,
+                         {name: value for name, value in data.items()
+                          if name != "me.json"})
         pods.remuda("agents", "--json")
         self.podman("exec", pods.container(COORDINATOR), "sh", "-c",
                     "kill -HUP 1")
         wait_until(lambda: pods.try_remuda("agents").returncode == 5,
                    "the removed key to be turned away")
+        wait_until(lambda: pods.api.ask("GET", "/v1/jobs")[0] == 401,
+                   "the removed token to be turned away")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ SCHEMA = pathlib.Path(os.environ.get(
     "REMUDA_SCHEMAS", pathlib.Path(__file__).resolve().parents[3] /
     "shared/schemas")) / "kubernetes-1.32-strict.json"
 # The base takes these from whoever uses it; the dev overlay makes them.
-SECRETS = ("remuda-agent-key", "remuda-allowed", "remuda-server-key")
+SECRETS = ("remuda-agent-key", "remuda-allowed", "remuda-api-tls",
+           "remuda-api-tokens", "remuda-server-key")
 COORDINATOR = "StatefulSet/remuda-coordinator"
 AGENT = "Deployment/remuda-agent"
 POD = "spec.template.spec"
@@ -102,9 +103,9 @@ BROKEN = [
         {"app.kubernetes.io/name": "remuda",
          "app.kubernetes.io/component": "agnet"}, expect="spec.selector")),
     ("a Service that selects nothing", Change(
-        "Service/remuda-metrics", "spec.selector", {"app": "remuda"})),
+        "Service/remuda-api", "spec.selector", {"app": "remuda"})),
     ("a Service port that leads nowhere", Change(
-        "Service/remuda-metrics", "spec.ports.0.targetPort", "https")),
+        "Service/remuda-api", "spec.ports.0.targetPort", "apis")),
     ("a headless Service that is not", Change(
         "Service/remuda-coordinator", "spec.clusterIP", drop=True,
         expect="spec.serviceName", owner=COORDINATOR)),
@@ -164,7 +165,7 @@ BROKEN = [
         "Namespace/remuda", "metadata.labels", {},
         expect="pod-security.kubernetes.io/enforce")),
     ("an object of another namespace", Change(
-        "Service/remuda-metrics", "metadata.namespace", "default")),
+        "Service/remuda-api", "metadata.namespace", "default")),
     ("a grace period shorter than the drain", Change(
         AGENT, POD + ".terminationGracePeriodSeconds", 30)),
     ("no --drain, hence its default", Change(
@@ -227,7 +228,7 @@ MISSHAPEN = [
     ("a misspelt field", Change(
         AGENT, CONTAINER + ".livenesProbe", {}, expect="livenesProbe")),
     ("text for a port", Change(
-        "Service/remuda-metrics", "spec.ports.0.port", "7601")),
+        "Service/remuda-api", "spec.ports.0.port", "443")),
     ("a missing selector", Change(
         AGENT, "spec.selector", drop=True)),
     ("a number for an annotation", Change(
