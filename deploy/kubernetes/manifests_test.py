@@ -334,6 +334,21 @@ class Manifests(unittest.TestCase):
             if manifest_checks.has_port(workload, "http")}
         self.assertEqual(wanted, offered)
 
+    def test_the_image_is_the_one_that_is_built(self):
+        image = (HERE.parent / "container/Containerfile").read_text()
+        user = int(re.search(r"^USER (\d+):\1$", image, re.M)[1])
+        open_ = {int(port) for port in
+                 re.search(r"^EXPOSE (.*)$", image, re.M)[1].split()}
+        version = re.search(r"\d+\.\d+\.\d+", run(REMUDA, "version"))[0]
+        for workload in manifest_checks.Manifests(self.dev).workloads:
+            security = part(workload, POD + ".securityContext")
+            self.assertEqual((security["runAsUser"], security["runAsGroup"],
+                              security["fsGroup"]), (user,) * 3)
+            self.assertLessEqual(
+                set(manifest_checks.port_names(workload).values()), open_)
+            self.assertEqual(part(workload, CONTAINER + ".image"),
+                             f"localhost/remuda:{version}")
+
     def test_secrets_are_made_once_and_for_us_only(self):
         secrets = self.tree / "overlays/dev/secrets"
         for path in secrets.glob("**/*"):
