@@ -10,6 +10,10 @@ import subprocess
 import tempfile
 
 
+# Not on the path of a test.
+NFT = "/usr/sbin/nft"
+
+
 def can_make_namespaces():
     """Why not, or None: only root can, and not inside every container."""
     name = f"rmprobe{os.getpid()}"
@@ -38,6 +42,13 @@ table bridge remuda {
         self.prefix = f"rm{os.getpid()}-"
         self.address = {}
         self.made = []
+        try:
+            self._build(hosts)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _build(self, hosts):
         self._add("switch")
         self._run("ip", "-n", self._name("switch"), "link", "add", "bridge0",
                   "type", "bridge")
@@ -46,14 +57,14 @@ table bridge remuda {
         # So that packets meet the rules below only. Absent where the kernel
         # has no such thing, and then there is nothing to turn off.
         subprocess.run(
-            [*self.inside("switch"), "sysctl", "-qw",
+            [*self.inside("switch"), "/usr/sbin/sysctl", "-qw",
              "net.bridge.bridge-nf-call-iptables=0"], capture_output=True)
         for number, host in enumerate(hosts, 1):
             self._join(host, f"10.77.0.{number}")
         with tempfile.NamedTemporaryFile("w", suffix=".nft") as rules:
             rules.write(self.RULES)
             rules.flush()
-            self._run(*self.inside("switch"), "nft", "-f", rules.name)
+            self._run(*self.inside("switch"), NFT, "-f", rules.name)
 
     def __enter__(self):
         return self
@@ -92,9 +103,9 @@ table bridge remuda {
     def cut(self, one, other):
         """Neither hears the other; their connections hang, nothing says so."""
         pair = (f'"p-{one}" . "p-{other}"', f'"p-{other}" . "p-{one}"')
-        self._run(*self.inside("switch"), "nft",
+        self._run(*self.inside("switch"), NFT,
                   "add element bridge remuda cut { " + ", ".join(pair) + " }")
 
     def heal(self):
-        self._run(*self.inside("switch"), "nft",
+        self._run(*self.inside("switch"), NFT,
                   "flush set bridge remuda cut")
