@@ -470,8 +470,9 @@ class LimitsTest(ApiTest):
         host = b"Host: localhost\r\n"
         for text, status in [
                 (b"hello\r\n\r\n", 400), (b"GET / HTTP/9.9\r\n\r\n", 400),
-                (b"GET /v1/info HTTP/1.1\r\n\r\n", 400),
-                (b"GET /v1/info HTTP/1.1\r\n" + host + host + b"\r\n", 400),
+                (b"GET /v1/info HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
+                (b"GET /v1/info HTTP/1.1\r\nConnection: close\r\n" + host +
+                 host + b"\r\n", 400),
                 (b"GET /v1/info HTTP/1.1\r\n" + host + b"X: " + b"x" * 9000 +
                  b"\r\n\r\n", 431),
                 (b"POST /v1/jobs HTTP/1.1\r\n" + host +
