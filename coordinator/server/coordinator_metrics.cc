@@ -84,7 +84,6 @@ const char* StoreErrorKind(const absl::Status& status) {
 CoordinatorMetrics::CoordinatorMetrics(const std::string& version)
     : metrics_("coordinator", version) {
   AddTransport();
-  AddDenials();
   AddStore();
   AddWork();
   AddQueue();
@@ -132,26 +131,6 @@ void CoordinatorMetrics::AddTransport() {
   gauges_["connections"] =
       metrics_.AddGauge("remuda_transport_connections", "Open connections.",
                         {{"socket", kSocket}});
-}
-
-// Every role with every message: which of them are denied is not known here.
-void CoordinatorMetrics::AddDenials() {
-  for (int i = 0; i < kRoles; ++i) {
-    const auto role = static_cast<Role>(i);
-    for (uint8_t type = 0; type < kFrameTypes; ++type) {
-      const bool in = type < 32 || (type >= 64 && type < 96);
-      const std::string name(FrameTypeName(type));
-      if (!in || name == "unknown") continue;
-      denied_[{role, name}] = metrics_.AddCounter(
-          "remuda_auth_denied_total",
-          "Messages of peers that may not send them; they changed nothing.",
-          {{"role", RoleName(role)}, {"type", name}});
-    }
-  }
-}
-
-void CoordinatorMetrics::OnDenied(Role role, std::string_view type) {
-  denied_.at({role, std::string(type)}).Add();
 }
 
 void CoordinatorMetrics::AddStore() {

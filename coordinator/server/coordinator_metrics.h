@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/event_loop.h"
 #include "coordinator/core/counters.h"
+#include "coordinator/server/denial_metrics.h"
 #include "coordinator/store/store.h"
 #include "jobs/ids.h"
 #include "jobs/states.h"
@@ -40,7 +41,7 @@ class CoordinatorMetrics {
   void OnFrameOut(std::string_view frame);
   void OnMalformed(std::string_view reason);
   // A message of that type that the role may not send.
-  void OnDenied(Role role, std::string_view type);
+  void OnDenied(Role role, std::string_view type) { denied_.Count(role, type); }
   // A submission that did not come to the core, and why.
   void OnSubmissionRefused(const absl::Status& status);
   void OnSubmitted(Duration from_receipt_to_durable_answer);
@@ -97,7 +98,6 @@ class CoordinatorMetrics {
   };
 
   void AddTransport();
-  void AddDenials();
   void AddStore();
   void AddWork();
   void AddQueue();
@@ -113,9 +113,9 @@ class CoordinatorMetrics {
   void CheckConservation(const CoreCounters& core);
 
   Metrics metrics_;
+  DenialMetrics denied_{metrics_};
   std::array<Counter, kFrameTypes> frames_;
   std::map<std::string, Counter, std::less<>> malformed_;
-  std::map<std::pair<Role, std::string>, Counter> denied_;
   std::map<std::string, Counter> totals_;  // without labels of their own
   std::map<std::string, Gauge> gauges_;
   std::map<std::string, std::string> type_labels_;
