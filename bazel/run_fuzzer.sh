@@ -15,7 +15,7 @@ set -uo pipefail
 program=$1
 mode=$2
 shift 2
-options=(-seed=1 -max_total_time=8 -timeout=5 -rss_limit_mb=1024
+options=(-seed=1 -max_total_time=8 -timeout=20 -rss_limit_mb=1024
   -print_final_stats=1)
 if [ "$1" != -- ]; then
   options+=("-dict=$1")
