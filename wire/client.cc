@@ -167,6 +167,8 @@ void Client::Impl::OnDisconnected() {
 }
 
 void Client::Impl::OnTurnedAway(TurnedAway why) {
+  // Whoever listens there may make way for a coordinator.
+  if (why == TurnedAway::kProtocol) return;
   // A person has to mend it, so that waiting helps nobody.
   turned_away_ =
       absl::PermissionDeniedError("the coordinator at " + options_.endpoint +

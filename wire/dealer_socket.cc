@@ -24,8 +24,9 @@ int Milliseconds(Duration duration) {
       std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
 
-// After these libzmq does not try again by itself. The first wait is short, as
-// a coordinator may just be reading its entries.
+// After being turned away libzmq does not try again by itself. The first wait
+// is short, as a coordinator may just be reading its entries; it is drawn from
+// up to twice as long, so that a fleet does not come back in step.
 constexpr Duration kTurnedAwayFirst = std::chrono::milliseconds(250);
 constexpr Duration kTurnedAwayMax = std::chrono::seconds(15);
 
@@ -57,9 +58,11 @@ ReconnectDelays ReconnectDelays::For(const std::string& endpoint) {
 
 class DealerSocket::Impl {
  public:
-  Impl(const DealerOptions& options, ZmqSocket socket, EventLoop& loop,
-       Callbacks callbacks)
+  Impl(const DealerOptions& options, Duration turned_away_first,
+       ZmqSocket socket, EventLoop& loop, Callbacks callbacks)
       : options_(options),
+        turned_away_first_(turned_away_first),
+        turned_away_wait_(turned_away_first),
         loop_(loop),
         callbacks_(std::move(callbacks)),
         socket_(std::move(socket)) {}
@@ -126,7 +129,7 @@ class DealerSocket::Impl {
       // Two connects without an end between them: the end was not told.
       if (connected_) Disconnected();
       connected_ = true;
-      turned_away_wait_ = kTurnedAwayFirst;
+      turned_away_wait_ = turned_away_first_;
       ++counters_.connects;
       if (callbacks_.on_connected) callbacks_.on_connected();
     } else if (event == ConnectionEvent::kDisconnected && connected_) {
@@ -242,13 +245,14 @@ class DealerSocket::Impl {
   }
 
   const DealerOptions options_;
+  const Duration turned_away_first_;
+  Duration turned_away_wait_;
   EventLoop& loop_;
   const Callbacks callbacks_;
   ZmqSocket socket_;
   bool connected_ = false;
   bool scheduled_ = false;
   TimerId again_{};
-  Duration turned_away_wait_ = kTurnedAwayFirst;
   std::deque<std::string> queue_;
   size_t queued_bytes_ = 0;
   Counters counters_;
@@ -278,8 +282,13 @@ absl::StatusOr<std::unique_ptr<DealerSocket>> DealerSocket::Connect(
               first_min + static_cast<int>(
                               random.Below(static_cast<uint64_t>(spread) + 1)));
   socket->Set(ZMQ_RECONNECT_IVL_MAX, Milliseconds(delays.max));
-  auto impl = std::make_unique<Impl>(options, *std::move(socket), loop,
-                                     std::move(callbacks));
+  const auto more = static_cast<uint64_t>(kTurnedAwayFirst.count());
+  const Duration turned_away_first =
+      kTurnedAwayFirst +
+      Duration(static_cast<Duration::rep>(random.Below(more + 1)));
+  auto impl =
+      std::make_unique<Impl>(options, turned_away_first, *std::move(socket),
+                             loop, std::move(callbacks));
   if (absl::Status started = impl->Start(context); !started.ok()) {
     return started;
   }
