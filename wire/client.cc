@@ -200,12 +200,13 @@ absl::Status Client::Impl::Turn(MonotonicTime until) {
 absl::Status Client::Impl::NoAnswer(Duration waited) const {
   const std::string where = " at " + options_.endpoint;
   const std::string time = Seconds(waited);
-  if (!dealer_->connected() && options_.key.has_value() &&
+  if (!dealer_->connected() &&
       dealer_->counters().handshakes_failed.other > 0) {
     return absl::UnavailableError(
         "no connection to the coordinator" + where + " (waited " + time +
-        "), although somebody listens: its key may not be the one in the key "
-        "file");
+        "), although somebody listens: " +
+        (options_.key.has_value() ? "its key may not be the one in the key file"
+                                  : "it may ask for a key"));
   }
   return absl::UnavailableError(
       dealer_->connected()

@@ -52,8 +52,13 @@ std::optional<bool> IsAdmitted(const std::string& address,
           case ConnectionEvent::kProtocolError:
             admitted = admitted.value_or(false);
             break;
-          case ConnectionEvent::kDisconnected:
           case ConnectionEvent::kHandshakeFailed:
+            // The other end may close before it has said that it asks for a
+            // key. To somebody with a key it says so in any case.
+            if (key.has_value()) return;
+            admitted = admitted.value_or(false);
+            break;
+          case ConnectionEvent::kDisconnected:
           case ConnectionEvent::kAcceptFailed:
             return;  // it goes on trying
         }
