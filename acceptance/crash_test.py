@@ -53,8 +53,14 @@ class AgentKilled(unittest.TestCase):
             self.assertEqual({r["state"] for r in rows}, {"succeeded"})
             # retry.attempts is 1: had the kill been charged, tasks had failed.
             self.assertEqual(len(count(ledger, "end")), 5000)
-            twice = [i for i, n in count(ledger, "start").items() if n > 1]
-            self.assertLessEqual(len(twice), done["infrastructure_losses"])
+            # A loss is an attempt that its agent gave to the executor, which
+            # holds a few short tasks beside those that run; and what began in
+            # the agent's last 100 ms nobody has heard of.
+            losses = done["infrastructure_losses"]
+            again = sum(count(ledger, "start").values()) - 5000
+            self.assertLessEqual(losses, again + 16)
+            self.assertLessEqual(again, losses + 200)
+            self.assertEqual(done["attempts"], 5000 + losses)
 
 
 class CoordinatorKilled(unittest.TestCase):

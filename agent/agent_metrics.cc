@@ -1,6 +1,9 @@
 #include "agent/agent_metrics.h"
 
+#include <algorithm>
+
 #include "jobs/outcome.h"
+#include "wire/codec.h"
 
 namespace remuda {
 namespace {
@@ -17,8 +20,9 @@ double Real(Number number) {
 }  // namespace
 
 AgentMetrics::AgentMetrics(const std::string& version)
-    : metrics_("agent", version) {
+    : metrics_("agent", version, kSeriesMax) {
   AddExecutors();
+  AddTransport();
   connected_ = metrics_.AddGauge("remuda_agent_connected",
                                  "1 while registered with a coordinator.");
   draining_ = metrics_.AddGauge("remuda_agent_draining",
@@ -26,6 +30,9 @@ AgentMetrics::AgentMetrics(const std::string& version)
   lease_margin_ = metrics_.AddGauge(
       "remuda_agent_lease_margin_seconds",
       "Time left until attempts are stopped for want of a lease.");
+  clock_offset_ = metrics_.AddGauge(
+      "remuda_agent_clock_offset_seconds",
+      "How far this machine's clock is ahead of the coordinator's.");
   held_ = metrics_.AddGauge("remuda_agent_held_tasks",
                             "Granted tasks whose end is not confirmed.");
   spool_results_ = metrics_.AddGauge("remuda_agent_spool_results",
@@ -38,6 +45,9 @@ AgentMetrics::AgentMetrics(const std::string& version)
   fenced_attempts_ = metrics_.AddCounter(
       "remuda_agent_fenced_attempts_total",
       "Attempts stopped because they were no longer this agent's.");
+  orphans_killed_ = metrics_.AddCounter(
+      "remuda_agent_orphans_killed_total",
+      "Processes that attempts left behind and that were killed.");
   grants_ = metrics_.AddCounter("remuda_agent_grants_total",
                                 "Grants taken from the coordinator.");
   granted_tasks_ = metrics_.AddCounter("remuda_agent_granted_tasks_total",
@@ -52,7 +62,6 @@ AgentMetrics::AgentMetrics(const std::string& version)
                                          "Sessions asked for, by reason.",
                                          {{"reason", reasons[i]}});
   }
-  AddTransport();
   round_trip_ =
       metrics_.AddHistogram("remuda_agent_heartbeat_rtt_seconds",
                             "From sending a heartbeat to its confirmation.",
@@ -69,33 +78,62 @@ AgentMetrics::AgentMetrics(const std::string& version)
 }
 
 void AgentMetrics::AddTransport() {
-  const auto transport = [this](const char* name, const char* help,
-                                const char* direction) {
-    return metrics_.AddCounter(
-        name, help, {{"socket", "coordinator"}, {"direction", direction}});
+  const Metrics::Labels socket = {{"socket", "coordinator"}};
+  const auto labels = [&socket](const char* name, const std::string& value) {
+    Metrics::Labels more = socket;
+    more[name] = value;
+    return more;
   };
-  frames_in_ = transport("remuda_transport_messages_total",
-                         "Messages over sockets.", "in");
-  frames_out_ = transport("remuda_transport_messages_total",
-                          "Messages over sockets.", "out");
+  // docs/WIRE.md: below 32 are an agent's, then up to 64 the coordinator's.
+  for (uint8_t type = 0; type < 64; ++type) {
+    const std::string name(FrameTypeName(type));
+    if (name == "unknown") continue;
+    frames_[type] = metrics_.AddCounter(
+        "remuda_transport_messages_total", "Messages over sockets.",
+        {{"socket", "coordinator"},
+         {"direction", type < 32 ? "out" : "in"},
+         {"type", LabelValue(name)}});
+  }
   bytes_in_ =
-      transport("remuda_transport_bytes_total", "Bytes over sockets.", "in");
+      metrics_.AddCounter("remuda_transport_bytes_total", "Bytes over sockets.",
+                          labels("direction", "in"));
   bytes_out_ =
-      transport("remuda_transport_bytes_total", "Bytes over sockets.", "out");
-  send_blocked_ =
-      metrics_.AddCounter("remuda_transport_send_blocked_total",
-                          "Messages that had to wait for the other end.",
-                          {{"socket", "coordinator"}});
+      metrics_.AddCounter("remuda_transport_bytes_total", "Bytes over sockets.",
+                          labels("direction", "out"));
+  send_blocked_ = metrics_.AddCounter(
+      "remuda_transport_send_blocked_total",
+      "Messages that had to wait for the other end.", socket);
   const char* const failures[] = {"auth", "protocol", "other"};
   for (size_t i = 0; i < handshakes_failed_.size(); ++i) {
     handshakes_failed_[i] = metrics_.AddCounter(
         "remuda_transport_handshake_failures_total",
-        "Connections that came to nothing.",
-        {{"socket", "coordinator"}, {"reason", failures[i]}});
+        "Connections that came to nothing.", labels("reason", failures[i]));
   }
   malformed_ = metrics_.AddCounter("remuda_transport_malformed_total",
                                    "Frames that were not understood.",
-                                   {{"socket", "coordinator"}});
+                                   labels("reason", "malformed"));
+  malformed_parts_ = metrics_.AddCounter("remuda_transport_malformed_total",
+                                         "Frames that were not understood.",
+                                         labels("reason", "parts"));
+}
+
+void AgentMetrics::AddWorkers(OfExecutor& of, const Metrics::Labels& labels) {
+  const char* const states[] = {"starting", "idle", "busy", "draining"};
+  for (size_t i = 0; i < of.workers.size(); ++i) {
+    Metrics::Labels with_state = labels;
+    with_state["state"] = states[i];
+    of.workers[i] = metrics_.AddGauge(
+        "remuda_executor_workers", "Processes that host handlers.", with_state);
+  }
+  const char* const reasons[] = {"recycled", "error", "signal", "oom",
+                                 "timeout"};
+  for (size_t i = 0; i < of.worker_exits.size(); ++i) {
+    Metrics::Labels with_reason = labels;
+    with_reason["reason"] = reasons[i];
+    of.worker_exits[i] = metrics_.AddCounter(
+        "remuda_executor_worker_exits_total",
+        "Ends of processes that host handlers.", with_reason);
+  }
 }
 
 void AgentMetrics::AddExecutors() {
@@ -119,10 +157,11 @@ void AgentMetrics::AddExecutors() {
     of.not_started = metrics_.AddCounter(
         "remuda_executor_tasks_returned_total",
         "Granted tasks that never started: handed back or cancelled.", labels);
-    of.start_delay = metrics_.AddHistogram(
+    of.start_delay = metrics_.AddBuckets(
         "remuda_executor_start_delay_seconds",
-        "From a grant to the start, of the oldest task in each batch started.",
-        Metrics::SecondsBounds(), labels);
+        "From a grant's receipt to giving its task to the executor.",
+        AgentCounters::OfExecutor().start_delay, labels);
+    AddWorkers(of, labels);
     for (size_t ending = 0; ending < of.finished.size(); ++ending) {
       Metrics::Labels with_outcome = labels;
       with_outcome["outcome"] = LabelValue(Name(static_cast<Ending>(ending)));
@@ -134,12 +173,11 @@ void AgentMetrics::AddExecutors() {
 }
 
 void AgentMetrics::OnOutput(const AgentOutput& output) {
-  for (const StartAttempts& batch : output.starts) {
-    executors_[static_cast<size_t>(batch.executor)].start_delay.Observe(
-        Seconds(batch.waited));
-  }
   if (output.heartbeat_round_trip.has_value()) {
     round_trip_.Observe(Seconds(*output.heartbeat_round_trip));
+  }
+  if (output.clock_offset.has_value()) {
+    clock_offset_.Set(Seconds(*output.clock_offset));
   }
 }
 
@@ -147,22 +185,46 @@ void AgentMetrics::OnTurn(Duration duration) {
   loop_lag_.Observe(Seconds(duration));
 }
 
+void AgentMetrics::UpdateExecutors(const Snapshot& snapshot) {
+  uint64_t orphans = 0;
+  for (size_t place = 0; place < executors_.size(); ++place) {
+    OfExecutor& of = executors_[place];
+    const AgentGauges::OfExecutor& now = snapshot.gauges.executors[place];
+    const AgentCounters::OfExecutor& counted = snapshot.core.executors[place];
+    // An executor may hold more short tasks than it has slots.
+    const uint64_t in_use = std::min(now.running, now.slots);
+    of.slots.Set(Real(now.slots));
+    of.in_use.Set(Real(in_use));
+    of.queue.Set(Real(now.waiting + now.running - in_use));
+    of.credit.Set(Real(now.credit));
+    of.busy.AdvanceTo(Seconds(counted.busy));
+    of.started.AdvanceTo(Real(counted.started));
+    of.not_started.AdvanceTo(Real(counted.not_started));
+    of.start_delay.Set(counted.start_delay);
+    for (size_t ending = 0; ending < of.finished.size(); ++ending) {
+      of.finished[ending].AdvanceTo(Real(counted.ended[ending]));
+    }
+    const WorkerNumbers& workers = snapshot.workers[place];
+    const uint64_t states[] = {workers.starting, workers.idle, workers.busy,
+                               workers.draining};
+    for (size_t i = 0; i < of.workers.size(); ++i) {
+      of.workers[i].Set(Real(states[i]));
+    }
+    const uint64_t exits[] = {workers.exits_recycled, workers.exits_error,
+                              workers.exits_signal, workers.exits_oom,
+                              workers.exits_timeout};
+    for (size_t i = 0; i < of.worker_exits.size(); ++i) {
+      of.worker_exits[i].AdvanceTo(Real(exits[i]));
+    }
+    orphans += workers.orphans_killed;
+  }
+  orphans_killed_.AdvanceTo(Real(orphans));
+}
+
 void AgentMetrics::Update(const Snapshot& snapshot) {
   const AgentCounters& core = snapshot.core;
   const AgentGauges& gauges = snapshot.gauges;
-  for (size_t place = 0; place < executors_.size(); ++place) {
-    OfExecutor& of = executors_[place];
-    of.slots.Set(Real(gauges.executors[place].slots));
-    of.in_use.Set(Real(gauges.executors[place].running));
-    of.queue.Set(Real(gauges.executors[place].waiting));
-    of.credit.Set(Real(gauges.executors[place].credit));
-    of.busy.AdvanceTo(Seconds(core.executors[place].busy));
-    of.started.AdvanceTo(Real(core.executors[place].started));
-    of.not_started.AdvanceTo(Real(core.executors[place].not_started));
-    for (size_t ending = 0; ending < of.finished.size(); ++ending) {
-      of.finished[ending].AdvanceTo(Real(core.executors[place].ended[ending]));
-    }
-  }
+  UpdateExecutors(snapshot);
   connected_.Set(gauges.registered ? 1 : 0);
   draining_.Set(gauges.draining ? 1 : 0);
   lease_margin_.Set(Seconds(gauges.lease_margin));
@@ -180,8 +242,9 @@ void AgentMetrics::Update(const Snapshot& snapshot) {
   for (size_t i = 0; i < reconnects_.size(); ++i) {
     reconnects_[i].AdvanceTo(Real(reconnects[i]));
   }
-  frames_in_.AdvanceTo(Real(snapshot.socket.frames_received));
-  frames_out_.AdvanceTo(Real(snapshot.socket.frames_sent));
+  for (auto& [type, counter] : frames_) {
+    counter.AdvanceTo(Real(snapshot.frames.of_type[type]));
+  }
   bytes_in_.AdvanceTo(Real(snapshot.socket.bytes_received));
   bytes_out_.AdvanceTo(Real(snapshot.socket.bytes_sent));
   send_blocked_.AdvanceTo(Real(snapshot.socket.send_blocked));
@@ -190,7 +253,8 @@ void AgentMetrics::Update(const Snapshot& snapshot) {
   for (size_t i = 0; i < handshakes_failed_.size(); ++i) {
     handshakes_failed_[i].AdvanceTo(Real(failures[i]));
   }
-  malformed_.AdvanceTo(Real(snapshot.socket.malformed));
+  malformed_.AdvanceTo(Real(snapshot.frames.malformed));
+  malformed_parts_.AdvanceTo(Real(snapshot.socket.malformed));
   loop_busy_.AdvanceTo(Seconds(snapshot.loop.busy));
 }
 

@@ -158,7 +158,9 @@ class AgentServer::Impl {
     metrics_.Update({.core = session_->core().counters(),
                      .gauges = gauges,
                      .socket = session_->socket_counters(),
+                     .frames = session_->frames(),
                      .loop = loop_.counters(),
+                     .workers = session_->workers(),
                      .spool_entries = session_->spool().entries(),
                      .spool_bytes = session_->spool().bytes()});
     turned_at_ = now.time_since_epoch().count();

@@ -213,8 +213,9 @@ TEST_F(AgentServerTest, TellsItsNumbersAndItsHealth) {
   EXPECT_THAT(metrics, HasSubstr("remuda_agent_connected 1\n"));
   EXPECT_THAT(metrics,
               HasSubstr("remuda_executor_slots{executor=\"thread_pool\"} 8\n"));
-  EXPECT_THAT(metrics, HasSubstr("remuda_transport_messages_total{direction="
-                                 "\"in\",socket=\"coordinator\"}"));
+  EXPECT_THAT(metrics,
+              HasSubstr("remuda_transport_messages_total{direction="
+                        "\"in\",socket=\"coordinator\",type=\"grant\"} 1\n"));
 }
 
 TEST_F(AgentServerTest, StopsAtOnceAndSaysSo) {

@@ -34,7 +34,7 @@ std::vector<StartAttempts> SplitByJob(const StartAttempts& batch) {
   for (const Attempt& attempt : batch.attempts) {
     if (parts.empty() ||
         parts.back().attempts.back().id.job != attempt.id.job) {
-      parts.push_back({.executor = batch.executor, .waited = batch.waited});
+      parts.push_back({.executor = batch.executor});
     }
     parts.back().attempts.push_back(attempt);
   }
@@ -108,6 +108,7 @@ void AgentSession::OnFrame(std::string_view frame) {
   if (over_) return;
   absl::StatusOr<CoordinatorFrame> decoded = DecodeCoordinator(frame);
   if (!decoded.ok()) {
+    ++frames_.malformed;
     if (absl::IsFailedPrecondition(decoded.status())) {
       End(absl::FailedPreconditionError(
           "the coordinator speaks another protocol: " +
@@ -119,6 +120,7 @@ void AgentSession::OnFrame(std::string_view frame) {
         {{"reason", std::string(decoded.status().message())}});
     return;
   }
+  Count(frame);
   if (const auto* welcome = std::get_if<Welcome>(&decoded->message)) {
     term_ = welcome->term;
     session_ = welcome->session;
@@ -260,7 +262,13 @@ void AgentSession::SendSpooled(Outbox::Span span) {
   }
 }
 
+void AgentSession::Count(std::string_view frame) {
+  const absl::StatusOr<FrameHeader> header = DecodeHeader(frame);
+  if (header.ok()) ++frames_.of_type[header->type % frames_.of_type.size()];
+}
+
 void AgentSession::SendFrame(std::string_view frame) {
+  Count(frame);
   const absl::Status sent = socket_->Send(frame);
   if (sent.ok() || absl::IsUnavailable(sent)) return;
   if (absl::IsInvalidArgument(sent)) {
@@ -309,6 +317,16 @@ void AgentSession::End(const absl::Status& status) {
   if (over_) return;
   over_ = true;
   observer_.on_ended(status);
+}
+
+std::array<WorkerNumbers, kExecutorKinds> AgentSession::workers() const {
+  std::array<WorkerNumbers, kExecutorKinds> workers{};
+  for (size_t place = 0; place < executors_.size(); ++place) {
+    if (executors_[place] != nullptr) {
+      workers[place] = executors_[place]->workers();
+    }
+  }
+  return workers;
 }
 
 DealerSocket::Counters AgentSession::socket_counters() const {

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "agent/core/agent_core.h"
 #include "agent/executor_entry.h"
+#include "agent/frame_counts.h"
 #include "agent/spool.h"
 #include "base/event_loop.h"
 #include "base/random.h"
@@ -69,6 +70,8 @@ class AgentSession {
   const AgentCore& core() const { return core_; }
   const Spool& spool() const { return *spool_; }
   DealerSocket::Counters socket_counters() const;
+  const FrameCounts& frames() const { return frames_; }
+  std::array<WorkerNumbers, kExecutorKinds> workers() const;
 
  private:
   // Turns taken without letting the loop look at its descriptors.
@@ -87,6 +90,7 @@ class AgentSession {
   void Send(const AgentMessage& message);
   void SendSpooled(Outbox::Span span);
   void SendFrame(std::string_view frame);
+  void Count(std::string_view frame);
   void LogNote(const AgentNote& note) const;
   void WakeAt(std::optional<MonotonicTime> time);
   void End(const absl::Status& status);
@@ -99,6 +103,7 @@ class AgentSession {
   AgentCore core_;
   std::unique_ptr<DealerSocket> socket_;
 
+  FrameCounts frames_;
   Term term_;
   SessionId session_;
   uint64_t last_sequence_ = 0;

@@ -63,6 +63,33 @@ void AddRange(IndexRange range, List& list, uint64_t& end) {
   end = range.first + range.count;
 }
 
+template <typename List>
+void FillBegun(const std::vector<LastBegun>& in, List& out) {
+  for (const LastBegun& begun : in) {
+    auto* to = out.Add();
+    to->set_executor(static_cast<uint32_t>(begun.executor));
+    to->set_job(begun.attempt.job.value);
+    to->set_task(begun.attempt.task);
+    to->set_fence(begun.attempt.fence.value);
+  }
+}
+
+template <typename List>
+absl::StatusOr<std::vector<LastBegun>> BegunFrom(const List& in) {
+  if (in.size() > kExecutorKinds) return Malformed("too many have begun");
+  std::vector<LastBegun> out;
+  for (const auto& begun : in) {
+    if (!IsEnum(begun.executor(), ExecutorKind::kProcessPool)) {
+      return Malformed("unknown executor");
+    }
+    out.push_back({.executor = static_cast<ExecutorKind>(begun.executor()),
+                   .attempt = {.job = JobId{begun.job()},
+                               .task = begun.task(),
+                               .fence = Fence{begun.fence()}}});
+  }
+  return out;
+}
+
 pb::Hello ToPb(const Hello& in) {
   pb::Hello out;
   out.set_protocol_min(in.protocol_min);
@@ -80,6 +107,7 @@ pb::Hello ToPb(const Hello& in) {
     (*out.mutable_labels())[key] = value;
   }
   *out.mutable_held() = ToPb(in.held);
+  *out.mutable_waiting() = ToPb(in.waiting);
   out.set_draining(in.draining);
   out.set_results_first(in.results_first);
   return out;
@@ -102,6 +130,7 @@ absl::StatusOr<AgentMessage> FromPb(pb::Hello& in, uint64_t sequence) {
             .job_types = {},
             .labels = {},
             .held = {},
+            .waiting = {},
             .draining = in.draining(),
             .number = sequence,
             .results_first = in.results_first()};
@@ -121,6 +150,9 @@ absl::StatusOr<AgentMessage> FromPb(pb::Hello& in, uint64_t sequence) {
   auto held = FromPb(in.held());
   if (!held.ok()) return held.status();
   out.held = *std::move(held);
+  auto waiting = FromPb(in.waiting());
+  if (!waiting.ok()) return waiting.status();
+  out.waiting = *std::move(waiting);
   return out;
 }
 
@@ -134,6 +166,7 @@ pb::Heartbeat ToPb(const Heartbeat& in) {
   out.set_held_tasks(in.held_tasks);
   out.set_loop_lag(in.loop_lag.count());
   out.set_draining(in.draining);
+  FillBegun(in.begun, *out.mutable_begun());
   return out;
 }
 
@@ -145,6 +178,7 @@ absl::StatusOr<AgentMessage> FromPb(pb::Heartbeat& in, uint64_t sequence) {
   Heartbeat out{.sequence = sequence,
                 .last_grant = in.last_grant(),
                 .credits = {},
+                .begun = {},
                 .held_tasks = in.held_tasks(),
                 .loop_lag = Duration(in.loop_lag()),
                 .draining = in.draining()};
@@ -156,6 +190,9 @@ absl::StatusOr<AgentMessage> FromPb(pb::Heartbeat& in, uint64_t sequence) {
         {.executor = static_cast<ExecutorKind>(in.credit_executor(i)),
          .tasks = in.credit_tasks(i)});
   }
+  auto begun = BegunFrom(in.begun());
+  if (!begun.ok()) return begun.status();
+  out.begun = *std::move(begun);
   return out;
 }
 
@@ -215,12 +252,15 @@ absl::StatusOr<EndedBatch> FromPb(pb::EndedBatch& in) {
 pb::Results ToPb(const Results& in) {
   pb::Results out;
   for (const EndedBatch& batch : in.batches) FillPb(batch, *out.add_batches());
+  FillBegun(in.begun, *out.mutable_begun());
   return out;
 }
 
 absl::StatusOr<AgentMessage> FromPb(pb::Results& in, uint64_t sequence) {
   if (TooLong(in.batches())) return Malformed("too many batches");
-  Results out{.sequence = sequence, .batches = {}};
+  auto begun = BegunFrom(in.begun());
+  if (!begun.ok()) return begun.status();
+  Results out{.sequence = sequence, .batches = {}, .begun = *std::move(begun)};
   out.batches.reserve(static_cast<size_t>(in.batches_size()));
   for (pb::EndedBatch& batch : *in.mutable_batches()) {
     auto ended = FromPb(batch);
@@ -304,11 +344,15 @@ absl::StatusOr<CoordinatorMessage> FromPb(pb::Refusal& in, uint64_t) {
                  .reason = std::move(*in.mutable_reason())};
 }
 
-pb::HeartbeatAck ToPb(const HeartbeatAck&) { return {}; }
+pb::HeartbeatAck ToPb(const HeartbeatAck& in) {
+  pb::HeartbeatAck out;
+  out.set_at(in.at.time_since_epoch().count());
+  return out;
+}
 
-absl::StatusOr<CoordinatorMessage> FromPb(pb::HeartbeatAck&,
+absl::StatusOr<CoordinatorMessage> FromPb(pb::HeartbeatAck& in,
                                           uint64_t sequence) {
-  return HeartbeatAck{.sequence = sequence};
+  return HeartbeatAck{.sequence = sequence, .at = WallTime(Duration(in.at()))};
 }
 
 pb::Grant ToPb(const Grant& in) {

@@ -50,6 +50,8 @@ struct Hello {
   std::map<std::string, std::string> labels;
   // Everything not confirmed as recorded: waiting, running, or spooled.
   std::vector<FencedRange> held;
+  // Of these, what has not begun.
+  std::vector<FencedRange> waiting;
   bool draining = false;
   // 1, 2, 3 ... within the agent's life, so that a late copy of an older one
   // does nothing. 0: not said.
@@ -102,12 +104,22 @@ struct Credit {
   friend bool operator==(const Credit&, const Credit&) = default;
 };
 
-// Agent -> coordinator, every interval and when credit changes. Renews the
-// lease of everything the session holds.
+// The last attempt that was given to an executor. What the agent was granted
+// before it for that executor has begun too, or never will.
+struct LastBegun {
+  ExecutorKind executor = ExecutorKind::kAsync;
+  AttemptId attempt;
+
+  friend bool operator==(const LastBegun&, const LastBegun&) = default;
+};
+
+// Agent -> coordinator, every interval, when credit changes and soon after an
+// attempt began. Renews the lease of everything the session holds.
 struct Heartbeat {
   uint64_t sequence = 0;
   uint64_t last_grant = 0;  // Grant.sequence seen last, repairs a lost push
   std::vector<Credit> credits;
+  std::vector<LastBegun> begun;
   uint64_t held_tasks = 0;
   Duration loop_lag = Duration::zero();
   bool draining = false;
@@ -117,6 +129,7 @@ struct Heartbeat {
 
 struct HeartbeatAck {
   uint64_t sequence = 0;
+  WallTime at{};  // when it was taken; the epoch: not said
 
   friend bool operator==(const HeartbeatAck&, const HeartbeatAck&) = default;
 };
@@ -195,6 +208,7 @@ struct EndedBatch {
 struct Results {
   uint64_t sequence = 0;  // 1, 2, 3 ... within the agent's life
   std::vector<EndedBatch> batches;
+  std::vector<LastBegun> begun;  // when this was written
 
   friend bool operator==(const Results&, const Results&) = default;
 };

@@ -163,6 +163,8 @@ void AgentCore::On(const AgentTime& now, const Refusal& refusal) {
 void AgentCore::On(const AgentTime& now, const HeartbeatAck& ack) {
   output_.heartbeat_round_trip =
       registration_.OnHeartbeatAck(now.monotonic, ack.sequence);
+  if (!output_.heartbeat_round_trip.has_value() || ack.at == WallTime{}) return;
+  output_.clock_offset = now.wall - *output_.heartbeat_round_trip / 2 - ack.at;
 }
 
 void AgentCore::On(const AgentTime& now, Grant& grant) {
@@ -256,6 +258,7 @@ void AgentCore::HandBack(ExecutorKind executor, const FencedRange& tasks,
   if (PlaceOf(executor) < counters_.executors.size()) {
     counters_.executors[PlaceOf(executor)].not_started += tasks.tasks.count;
   }
+  handed_back_.Add(tasks);
   results_.AddNotStarted(executor, tasks, ending);
 }
 
@@ -296,6 +299,7 @@ void AgentCore::On(const AgentTime& now, const ResultsAck& ack) {
   if (ack.up_to > outbox_.acked_up_to()) ack_progress_at_ = now.monotonic;
   for (const FencedRange& settled : outbox_.OnAck(ack.up_to)) {
     held_.Remove(settled);
+    if (handed_back_.size() > 0) handed_back_.Remove(settled);
   }
 }
 

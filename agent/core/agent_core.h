@@ -71,6 +71,9 @@ class AgentCore {
   static constexpr Duration kAckPatience = std::chrono::seconds(20);
   // After the drain deadline, for results to be confirmed.
   static constexpr Duration kFlushMax = std::chrono::seconds(10);
+  // The coordinator hears of an attempt's beginning at once, unless it heard
+  // of others so shortly before.
+  static constexpr Duration kBegunPause = std::chrono::milliseconds(100);
 
   explicit AgentCore(AgentCoreOptions options);
 
@@ -108,6 +111,7 @@ class AgentCore {
     uint64_t slots = 0;
     WaitingWork waiting;
     CreditPlanner credit{0};
+    std::optional<AttemptId> begun;  // the last one
   };
 
   void On(const AgentTime& now, const Welcome& welcome);
@@ -134,12 +138,14 @@ class AgentCore {
   void SendHello(MonotonicTime now, AgentOutput& output);
   void SendHeartbeat(MonotonicTime now, AgentOutput& output);
   bool CreditIsNews() const;
+  std::vector<LastBegun> Begun() const;
+  void ToldBegun(MonotonicTime now);
   void StartWork(MonotonicTime now, const ExecutorCapacities& room,
                  AgentOutput& output);
   void KeepStartable(MonotonicTime now, ExecutorKind executor,
                      std::vector<Attempt>& attempts);
   void MoveLogs();
-  void PackResults(AgentOutput& output);
+  void PackResults(MonotonicTime now, AgentOutput& output);
   void CheckDrained(MonotonicTime now);
   void Note(bool is_warning, std::string code, std::string text);
   Lane* LaneOf(ExecutorKind executor);
@@ -149,6 +155,7 @@ class AgentCore {
   std::array<std::optional<Lane>, kExecutorKinds> lanes_;
   JobDefinitions definitions_;
   HeldTasks held_;
+  HeldTasks handed_back_;  // of these, what never began and is not acked
   RunningAttempts running_;
   ResultsBuilder results_;
   LogUploads uploads_;
@@ -162,6 +169,8 @@ class AgentCore {
   MonotonicTime ack_progress_at_{};
   bool spool_is_full_ = false;
   bool more_to_start_ = false;
+  bool begun_untold_ = false;
+  std::optional<MonotonicTime> begun_told_at_;
   bool was_draining_announced_ = false;
   Duration loop_lag_ = Duration::zero();
   std::optional<MonotonicTime> drain_deadline_;

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -289,6 +290,87 @@ TEST(AgentCoreSessionTest, SilenceLeadsToAnotherHello) {
   harness.Take<Hello>();
   harness.Advance(seconds(11));
   EXPECT_GE(harness.Take<Hello>().size(), 1u);
+}
+
+// The task that the newest news of a beginning names.
+std::optional<TaskIndex> LastBegunOf(const std::vector<Heartbeat>& heartbeats) {
+  if (heartbeats.empty() || heartbeats.back().begun.empty()) {
+    return std::nullopt;
+  }
+  return heartbeats.back().begun[0].attempt.task;
+}
+
+TEST(AgentCoreSessionTest, TellsOfBeginningsAtOnceAndThenInGroups) {
+  Harness harness({{ExecutorKind::kAsync, 2}});
+  harness.Register();
+  EXPECT_EQ(LastBegunOf(harness.Take<Heartbeat>()), std::nullopt);
+  harness.Grant({Harness::RangeJob(1, 10)}, {Harness::Range(1, 0, 8)});
+  EXPECT_EQ(LastBegunOf(harness.Take<Heartbeat>()), 1u);
+  // A result that leaves at once brings the news with it.
+  harness.executor().End(Harness::Id(1, 0), {});
+  harness.Turn();
+  const std::vector<Results> results = harness.Take<Results>();
+  ASSERT_EQ(results.size(), 1u);
+  ASSERT_EQ(results[0].begun.size(), 1u);
+  EXPECT_EQ(results[0].begun[0].attempt, Harness::Id(1, 2));
+  EXPECT_TRUE(harness.Take<Heartbeat>().empty());
+  // One that waits for an ack does not.
+  harness.executor().End(Harness::Id(1, 1), {});
+  harness.Turn();
+  harness.executor().End(Harness::Id(1, 2), {});
+  harness.Turn();
+  EXPECT_TRUE(harness.Take<Heartbeat>().empty());
+  harness.Advance(AgentCore::kBegunPause);
+  EXPECT_EQ(LastBegunOf(harness.Take<Heartbeat>()), 4u);
+  // Nothing more began, and nothing more is said.
+  harness.Advance(AgentCore::kBegunPause * 3);
+  EXPECT_TRUE(harness.Take<Heartbeat>().empty());
+}
+
+TEST(AgentCoreSessionTest, WhatWasHandedBackDoesNotSeemToHaveBegun) {
+  Harness harness({{ExecutorKind::kAsync, 2}});
+  harness.Register();
+  harness.Grant({Harness::RangeJob(1, 10), Harness::RangeJob(2, 10)},
+                {Harness::Range(1, 0, 4), Harness::Range(2, 0, 4)});
+  harness.Take<Heartbeat>();
+  harness.Deliver(StopTasks{.items = {{.job = {1}, .whole_job = true}}});
+  harness.Advance(seconds(3));
+  // Tasks of the second job run, behind two that never will.
+  EXPECT_TRUE(harness.core().gauges(harness.now()).executors[0].running == 2);
+  EXPECT_EQ(LastBegunOf(harness.Take<Heartbeat>()), std::nullopt);
+  harness.core().OnDisconnected(harness.now());
+  harness.Take<Hello>();
+  harness.Register();
+  const std::vector<Hello> hellos = harness.Take<Hello>();
+  ASSERT_EQ(hellos.size(), 1u);
+  const std::vector<FencedRange> not_begun = {
+      {.job = {2}, .tasks = {2, 2}, .fence = {1}},
+      {.job = {1}, .tasks = {2, 2}, .fence = {1}}};
+  EXPECT_EQ(hellos[0].waiting, not_begun);
+  harness.AckAll();
+  harness.Turn();
+  harness.Advance(seconds(3));
+  EXPECT_EQ(LastBegunOf(harness.Take<Heartbeat>()), 1u);
+}
+
+TEST(AgentCoreSessionTest, ComparesTheClocks) {
+  Harness harness;
+  harness.Register();
+  harness.Turn();
+  const uint64_t sequence = harness.Take<Heartbeat>().back().sequence;
+  harness.Sleep(milliseconds(200));
+  // It was taken half way: the harness's wall clock is an hour ahead of the
+  // time that passes.
+  const WallTime half_way = WallTime(std::chrono::hours(1)) +
+                            harness.now().time_since_epoch() -
+                            milliseconds(100);
+  AgentCore& core = harness.core();
+  core.OnMessage({.monotonic = harness.now(),
+                  .wall = half_way + milliseconds(100) + seconds(7)},
+                 HeartbeatAck{.sequence = sequence, .at = half_way});
+  const AgentOutput output = core.TakeOutput(harness.now(), {});
+  EXPECT_EQ(output.heartbeat_round_trip, milliseconds(200));
+  EXPECT_EQ(output.clock_offset, seconds(7));
 }
 
 }  // namespace

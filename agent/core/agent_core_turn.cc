@@ -102,13 +102,17 @@ AgentOutput AgentCore::TakeOutput(MonotonicTime now,
       output.reads.push_back(*std::move(read));
     }
   }
-  PackResults(output);
+  PackResults(now, output);
   output.release_up_to = outbox_.acked_up_to();
   if (registration_.HelloDue(now)) SendHello(now, output);
   const bool drain_is_news =
       drain_deadline_.has_value() && !was_draining_announced_;
+  const bool begun_is_news =
+      begun_untold_ && handed_back_.size() == 0 &&
+      (!begun_told_at_.has_value() || now >= *begun_told_at_ + kBegunPause);
   if (registration_.HeartbeatDue(now) ||
-      (registration_.registered() && (CreditIsNews() || drain_is_news))) {
+      (registration_.registered() &&
+       (CreditIsNews() || drain_is_news || begun_is_news))) {
     SendHeartbeat(now, output);
   }
   if (registration_.registered()) {
@@ -135,6 +139,7 @@ void AgentCore::SendHello(MonotonicTime now, AgentOutput& output) {
                  .job_types = options_.job_types,
                  .labels = options_.labels,
                  .held = held_.List(),
+                 .waiting = {},
                  .draining = drain_deadline_.has_value(),
                  .number = registration_.OnHelloSent(now),
                  .results_first = outbox_.acked_up_to() + 1};
@@ -147,14 +152,48 @@ void AgentCore::SendHello(MonotonicTime now, AgentOutput& output) {
     }
     hello.held = held_.List();
   }
+  for (const std::optional<Lane>& lane : lanes_) {
+    if (!lane.has_value()) continue;
+    for (const FencedRange& range : lane->waiting.List()) {
+      hello.waiting.push_back(range);
+    }
+  }
+  for (const FencedRange& range : handed_back_.List()) {
+    hello.waiting.push_back(range);
+  }
+  ToldBegun(now);
   output.send.push_back(std::move(hello));
+}
+
+std::vector<LastBegun> AgentCore::Begun() const {
+  std::vector<LastBegun> all;
+  // What stood before the last one in its line and never began would seem to
+  // have, until the coordinator has recorded that it was handed back.
+  if (handed_back_.size() > 0) return all;
+  for (size_t place = 0; place < lanes_.size(); ++place) {
+    if (!lanes_[place].has_value() || !lanes_[place]->begun.has_value()) {
+      continue;
+    }
+    all.push_back({.executor = static_cast<ExecutorKind>(place),
+                   .attempt = *lanes_[place]->begun});
+  }
+  return all;
+}
+
+void AgentCore::ToldBegun(MonotonicTime now) {
+  if (!begun_untold_ || handed_back_.size() > 0) return;
+  begun_told_at_ = now;
+  begun_untold_ = false;
 }
 
 void AgentCore::SendHeartbeat(MonotonicTime now, AgentOutput& output) {
   ++counters_.heartbeats;
   const bool is_regular = registration_.HeartbeatDue(now);
-  Heartbeat heartbeat = {.sequence = registration_.OnHeartbeatSent(now),
+  const auto pace =
+      is_regular ? Registration::Pace::kRegular : Registration::Pace::kExtra;
+  Heartbeat heartbeat = {.sequence = registration_.OnHeartbeatSent(now, pace),
                          .last_grant = last_grant_,
+                         .begun = Begun(),
                          .held_tasks = held_.size(),
                          .loop_lag = loop_lag_,
                          .draining = drain_deadline_.has_value()};
@@ -168,6 +207,7 @@ void AgentCore::SendHeartbeat(MonotonicTime now, AgentOutput& output) {
         {.executor = static_cast<ExecutorKind>(place), .tasks = tasks});
   }
   was_draining_announced_ = drain_deadline_.has_value();
+  ToldBegun(now);
   output.send.push_back(std::move(heartbeat));
 }
 
@@ -191,10 +231,14 @@ void AgentCore::StartWork(MonotonicTime now, const ExecutorCapacities& room,
         taken.attempts.size() == kStartsMax && lane.waiting.size() > 0;
     KeepStartable(now, executor, taken.attempts);
     counters_.executors[place].started += taken.attempts.size();
+    for (const auto& [at, attempts] : taken.granted) {
+      counters_.executors[place].start_delay.Observe(now - at, attempts);
+    }
     if (taken.attempts.empty()) continue;
-    output.starts.push_back({.executor = executor,
-                             .attempts = std::move(taken.attempts),
-                             .waited = now - taken.granted_at});
+    lane.begun = taken.attempts.back().id;
+    begun_untold_ = true;
+    output.starts.push_back(
+        {.executor = executor, .attempts = std::move(taken.attempts)});
   }
 }
 
@@ -217,7 +261,7 @@ void AgentCore::KeepStartable(MonotonicTime now, ExecutorKind executor,
   attempts.resize(kept);
 }
 
-void AgentCore::PackResults(AgentOutput& output) {
+void AgentCore::PackResults(MonotonicTime now, AgentOutput& output) {
   if (results_.empty()) return;
   // At once when the coordinator owes no ack; otherwise ends gather, so that
   // one commit over there confirms many of them.
@@ -225,12 +269,14 @@ void AgentCore::PackResults(AgentOutput& output) {
                       results_.batches() >= kBatchesMax ||
                       results_.bytes() >= kPendingBytesMax;
   if (!leaves) return;
+  if (outbox_.unacked() == 0 && registration_.registered()) ToldBegun(now);
   for (ResultsBuilder::Message& message : results_.Take()) {
     ++counters_.result_messages;
     counters_.result_batches += message.batches.size();
     const uint64_t sequence = outbox_.Append(std::move(message.settles));
-    output.spool.push_back(
-        Results{.sequence = sequence, .batches = std::move(message.batches)});
+    output.spool.push_back(Results{.sequence = sequence,
+                                   .batches = std::move(message.batches),
+                                   .begun = Begun()});
   }
 }
 
@@ -260,6 +306,10 @@ std::optional<MonotonicTime> AgentCore::next_time() const {
     next = next.has_value() ? std::min(*next, *time) : time;
   };
   sooner(running_.next_time());
+  if (begun_untold_ && handed_back_.size() == 0 && begun_told_at_.has_value() &&
+      registration_.registered()) {
+    sooner(*begun_told_at_ + kBegunPause);
+  }
   if (drain_deadline_.has_value()) {
     sooner(evicting_ ? *drain_deadline_ + kFlushMax
                      : *drain_deadline_ - RunningAttempts::kKillGrace);

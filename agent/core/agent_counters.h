@@ -7,8 +7,14 @@
 #include "base/clock.h"
 #include "jobs/outcome.h"
 #include "jobs/states.h"
+#include "wire/bucket_counts.h"
 
 namespace remuda {
+
+// In seconds.
+inline constexpr std::array kStartDelayBounds = {
+    0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02,
+    0.05,   0.1,    0.2,    0.5,   1.0,   5.0,   30.0, 300.0};
 
 // What the agent core has counted since its start, for the metrics. Nothing is
 // decided by these.
@@ -20,6 +26,8 @@ struct AgentCounters {
     std::array<uint64_t, kEndings> ended = {};  // by Ending, as recorded
     uint64_t not_started = 0;  // handed back or cancelled while waiting
     Duration busy = Duration::zero();
+    // From a grant's receipt to giving its task to the executor.
+    BucketCounts start_delay{kStartDelayBounds};
   };
   std::array<OfExecutor, kExecutorKinds> executors;
 

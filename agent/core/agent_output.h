@@ -17,11 +17,10 @@
 
 namespace remuda {
 
-// One call of Executor::Start, and how long its oldest task had waited here.
+// One call of Executor::Start.
 struct StartAttempts {
   ExecutorKind executor = ExecutorKind::kAsync;
   std::vector<Attempt> attempts;
-  Duration waited = Duration::zero();
 };
 
 // Worth a line in the log; the code is constant, the text is for a person.
@@ -53,6 +52,8 @@ struct AgentOutput {
 
   // Round trip of a heartbeat that was confirmed in this turn.
   std::optional<Duration> heartbeat_round_trip;
+  // How far this clock is ahead of the coordinator's, as found by that.
+  std::optional<Duration> clock_offset;
 
   // The agent has no more to do: OK after a drain, otherwise what a person has
   // to mend. `goodbye` is the last message, if there is a session to end.

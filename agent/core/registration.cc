@@ -27,10 +27,10 @@ uint64_t Registration::OnHelloSent(MonotonicTime now) {
   return ++hello_number_;
 }
 
-uint64_t Registration::OnHeartbeatSent(MonotonicTime now) {
-  heartbeat_at_ = now + interval_;
+uint64_t Registration::OnHeartbeatSent(MonotonicTime now, Pace pace) {
+  if (pace == Pace::kRegular) heartbeat_at_ = now + interval_;
   if (unconfirmed_.size() == kHeartbeatsKept) unconfirmed_.pop_front();
-  unconfirmed_.push_back({.sequence = ++sequence_, .at = now});
+  unconfirmed_.push_back({.sequence = ++sequence_, .at = now, .pace = pace});
   return sequence_;
 }
 
@@ -95,8 +95,14 @@ bool Registration::HeartbeatDue(MonotonicTime now) const {
 }
 
 bool Registration::IsSilent(MonotonicTime now) const {
-  return registered() && now - heard_at_ > interval_ * kSilentIntervals &&
-         unconfirmed_.size() >= kSilentIntervals - 1;
+  if (!registered() || now - heard_at_ <= interval_ * kSilentIntervals) {
+    return false;
+  }
+  // A process that stood still has not asked so often.
+  return std::count_if(unconfirmed_.begin(), unconfirmed_.end(),
+                       [](const Sent& sent) {
+                         return sent.pace == Pace::kRegular;
+                       }) >= kSilentIntervals - 1;
 }
 
 std::optional<MonotonicTime> Registration::next_time() const {

@@ -26,7 +26,7 @@ class Registration {
   static constexpr Duration kIntervalMin = std::chrono::milliseconds(10);
   // So many intervals without an answer, and the agent says Hello again.
   static constexpr int kSilentIntervals = 4;
-  static constexpr size_t kHeartbeatsKept = 64;
+  static constexpr size_t kHeartbeatsKept = 128;
 
   enum class State : uint8_t {
     kDisconnected,
@@ -43,8 +43,10 @@ class Registration {
 
   // The number of the Hello that is sent now.
   uint64_t OnHelloSent(MonotonicTime now);
-  // The sequence of the Heartbeat that is sent now.
-  uint64_t OnHeartbeatSent(MonotonicTime now);
+  // The sequence of the Heartbeat that is sent now. An extra one does not put
+  // off the next regular one.
+  enum class Pace : uint8_t { kRegular, kExtra };
+  uint64_t OnHeartbeatSent(MonotonicTime now, Pace pace = Pace::kRegular);
 
   void OnWelcome(MonotonicTime now, const Welcome& welcome);
   // The session is void; a Hello follows, at once or after a back-off.
@@ -85,6 +87,7 @@ class Registration {
   struct Sent {
     uint64_t sequence = 0;
     MonotonicTime at{};
+    Pace pace = Pace::kRegular;
   };
   uint64_t sequence_ = 0;
   std::deque<Sent> unconfirmed_;

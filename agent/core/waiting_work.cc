@@ -53,7 +53,6 @@ void WaitingWork::Push(WaitingRange range) {
 WaitingWork::Taken WaitingWork::Take(Room room) {
   Taken taken;
   if (size_ == 0 || room.attempts == 0) return taken;
-  taken.granted_at = ranges_.front().granted_at;
   taken.attempts.reserve(std::min<uint64_t>(room.attempts, size_));
   while (!ranges_.empty()) {
     WaitingRange& front = ranges_.front();
@@ -68,6 +67,11 @@ WaitingWork::Taken WaitingWork::Take(Room room) {
       taken.attempts.push_back(
           {.id = id, .work = front.work, .item = TakeItem(front)});
     }
+    if (!taken.granted.empty() && taken.granted.back().at == front.granted_at) {
+      taken.granted.back().attempts += count;
+    } else {
+      taken.granted.push_back({.at = front.granted_at, .attempts = count});
+    }
     room.attempts -= count;
     room.slots -= std::min(room.slots, count);
     size_ -= count;
@@ -76,10 +80,15 @@ WaitingWork::Taken WaitingWork::Take(Room room) {
   return taken;
 }
 
+std::vector<FencedRange> WaitingWork::List() const {
+  std::vector<FencedRange> list;
+  list.reserve(ranges_.size());
+  for (const WaitingRange& range : ranges_) list.push_back(Named(range));
+  return list;
+}
+
 std::vector<FencedRange> WaitingWork::RemoveAll() {
-  std::vector<FencedRange> removed;
-  removed.reserve(ranges_.size());
-  for (const WaitingRange& range : ranges_) removed.push_back(Named(range));
+  std::vector<FencedRange> removed = List();
   ranges_.clear();
   size_ = 0;
   return removed;

@@ -44,8 +44,12 @@ class WaitingWork {
     size_t slots = 0;
   };
   struct Taken {
+    struct Granted {
+      MonotonicTime at{};
+      size_t attempts = 0;
+    };
     std::vector<Attempt> attempts;
-    MonotonicTime granted_at{};  // of the oldest
+    std::vector<Granted> granted;  // the same ones, by when they were
   };
 
   void Push(WaitingRange range);
@@ -58,6 +62,8 @@ class WaitingWork {
                                        std::optional<Fence> fence);
 
   uint64_t size() const { return size_; }
+  // In the order granted.
+  std::vector<FencedRange> List() const;
 
  private:
   std::deque<WaitingRange> ranges_;

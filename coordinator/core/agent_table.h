@@ -52,6 +52,9 @@ struct AgentEntry {
   MonotonicTime heard{};
   uint64_t hello_number = 0;
   std::array<uint64_t, kExecutorKinds> credit{};
+  // Per executor, the newest grant of which something is known to have begun:
+  // of the older ones all has.
+  std::array<GrantId, kExecutorKinds> begun{};
   // Per executor, the classes of the ready queue that it can run, and whether
   // it stands there as free.
   std::array<std::vector<ClassId>, kExecutorKinds> classes;

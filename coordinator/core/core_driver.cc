@@ -152,6 +152,16 @@ void ScriptedAgent::Beat(uint64_t credit, ExecutorKind kind) {
   Send(heartbeat);
 }
 
+void ScriptedAgent::Begin(JobId job, TaskIndex task, uint32_t fence) {
+  Heartbeat heartbeat;
+  heartbeat.sequence = ++heartbeat_;
+  heartbeat.last_grant = last_grant_;
+  heartbeat.begun = {
+      {.executor = ExecutorKind::kAsync,
+       .attempt = {.job = job, .task = task, .fence = Fence{fence}}}};
+  Send(heartbeat);
+}
+
 void ScriptedAgent::Drain() {
   Heartbeat heartbeat;
   heartbeat.sequence = ++heartbeat_;

@@ -78,6 +78,8 @@ class ScriptedAgent {
   // Over a new connection; `held` as given.
   void SayHello(std::vector<FencedRange> held = {});
   void Beat(uint64_t credit, ExecutorKind kind = ExecutorKind::kAsync);
+  // Says that the attempt, and what was granted before it, has begun.
+  void Begin(JobId job, TaskIndex task, uint32_t fence = 1);
   void Drain();
   void Leave();
 

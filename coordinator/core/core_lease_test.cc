@@ -54,6 +54,7 @@ TEST_F(LeaseTest, HeartbeatsAndResultsRenewIt) {
 
 TEST_F(LeaseTest, AfterALeaseOfSilenceItsTasksGoToOthers) {
   const JobId job = driver_.SubmitOne(NoopJob(3));
+  agent_.Begin(job, 1);
   driver_.Advance(std::chrono::milliseconds(30'290));
   EXPECT_EQ(driver_.Count(job, TaskState::kRunning), 3u);
   driver_.Advance(std::chrono::milliseconds(20));
@@ -65,6 +66,10 @@ TEST_F(LeaseTest, AfterALeaseOfSilenceItsTasksGoToOthers) {
   ASSERT_EQ(other.granted_tasks(), 3u);
   EXPECT_EQ(other.granted()[0].fence, Fence{2});
   EXPECT_EQ(driver_.store().tries(job, 0).losses, 1u);
+  EXPECT_EQ(driver_.store().tries(job, 1).attempts, 1u);
+  // This one only waited there.
+  EXPECT_EQ(driver_.store().tries(job, 2).losses, 0u);
+  EXPECT_EQ(driver_.store().tries(job, 2).attempts, 0u);
   // The one given up comes back and is told to stop; its results are stale.
   const AgentId old_id = agent_.id();
   agent_.SayHello(agent_.Held());
@@ -79,8 +84,9 @@ TEST_F(LeaseTest, AfterALeaseOfSilenceItsTasksGoToOthers) {
 
 TEST_F(LeaseTest, ATaskThatLosesItsAgentsIsQuarantined) {
   const JobId job = driver_.SubmitOne(NoopJob(1));
-  for (int i = 0; i < 5; ++i) {
+  for (uint32_t fence = 1; fence <= 5; ++fence) {
     EXPECT_EQ(driver_.Count(job, TaskState::kRunning), 1u);
+    agent_.Begin(job, 0, fence);
     driver_.Advance(std::chrono::seconds(31));
     agent_.Forget();
     agent_.SayHello();
@@ -90,6 +96,60 @@ TEST_F(LeaseTest, ATaskThatLosesItsAgentsIsQuarantined) {
   EXPECT_EQ(driver_.Summary(job).state, JobState::kFailed);
   EXPECT_EQ(driver_.Summary(job).reason,
             "1 of 1 tasks were lost with their agents; at most 0 may");
+}
+
+TEST_F(LeaseTest, ATaskThatNeverBeganIsNotQuarantined) {
+  const JobId job = driver_.SubmitOne(NoopJob(1));
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(driver_.Count(job, TaskState::kRunning), 1u);
+    driver_.Advance(std::chrono::seconds(31));
+    agent_.Forget();
+    agent_.SayHello();
+    agent_.Beat(10);
+  }
+  EXPECT_EQ(driver_.store().tries(job, 0).attempts, 0u);
+  agent_.SucceedAll();
+  EXPECT_EQ(driver_.Summary(job).state, JobState::kSucceeded);
+  EXPECT_EQ(driver_.Summary(job).attempts, 1u);
+}
+
+TEST_F(LeaseTest, WhatWasGrantedBeforeTheLastBegunHasBegunToo) {
+  const JobId first = driver_.SubmitOne(NoopJob(3));
+  const JobId second = driver_.SubmitOne(NoopJob(3, "second"));
+  const auto begun = [this] { return driver_.core().counters().classes[0]; };
+  agent_.End(first, {.first = 0, .count = 1}, 1, Ending::kSucceeded);
+  EXPECT_EQ(begun().attempts_started, 1u);
+  agent_.Begin(second, 0);
+  EXPECT_EQ(begun().attempts_started, 4u);
+  EXPECT_EQ(begun().begun, 3u);
+  // Said again, of others' tasks, or of none, it changes nothing.
+  agent_.Begin(second, 0);
+  agent_.Begin(first, 2);
+  agent_.Begin(second, 7);
+  agent_.Begin(JobId{99}, 0);
+  EXPECT_EQ(begun().attempts_started, 4u);
+  // One that was said to have begun may be handed back all the same.
+  agent_.End(first, {.first = 2, .count = 1}, 1, Ending::kCancelled, 0,
+             /*started=*/false);
+  EXPECT_EQ(begun().attempts_started, 3u);
+  EXPECT_EQ(begun().begun, 2u);
+  driver_.Advance(std::chrono::seconds(31));
+  EXPECT_EQ(driver_.Summary(first).infrastructure_losses, 1u);
+  EXPECT_EQ(driver_.Summary(second).infrastructure_losses, 1u);
+  EXPECT_EQ(begun().attempts_started, 3u);
+  EXPECT_EQ(begun().begun, 0u);
+}
+
+TEST_F(LeaseTest, AHelloTellsWhatWaits) {
+  const JobId job = driver_.SubmitOne(NoopJob(10));
+  driver_.Restart();
+  agent_.hello().waiting = {
+      {.job = job, .tasks = {.first = 4, .count = 6}, .fence = Fence{1}}};
+  agent_.SayHello(agent_.Held());
+  EXPECT_EQ(driver_.core().counters().classes[0].begun, 4u);
+  driver_.Advance(std::chrono::seconds(31));
+  EXPECT_EQ(driver_.Summary(job).infrastructure_losses, 4u);
+  EXPECT_EQ(driver_.Summary(job).attempts, 4u);
 }
 
 TEST_F(LeaseTest, AnUnreachableAgentKeepsItsLease) {

@@ -114,9 +114,10 @@ class World {
   void Replace(AgentSlot& slot) {
     const ModelAgent::Options options = {.lease = options_.lease,
                                          .credit = 16 + random_.Below(800),
+                                         .slots = 1 + random_.Below(400),
                                          .pace = kPaces[random_.Below(3)]};
     slot.agent = std::make_unique<ModelAgent>(
-        random_, ledger_, options,
+        random_, ledger_, starts_, options,
         "instance-" + std::to_string(++last_instance_));
     slot.agent->Connected(Peer{++last_peer_}, now_.monotonic);
   }
@@ -416,6 +417,14 @@ class World {
       Expect(tries.losses <= options_.infrastructure_losses_max,
              "losses are bounded");
       const Fence fence{tries.fence};
+      const auto began = starts_.lower_bound({job.id, task, Fence{0}});
+      const auto end = starts_.lower_bound({job.id, task + 1, Fence{0}});
+      const auto starts = static_cast<uint64_t>(std::distance(began, end));
+      Expect(tries.attempts <= starts, "no attempt counts that did not begin");
+      if (state == TaskState::kLost) {
+        Expect(starts >= options_.infrastructure_losses_max,
+               "what did not begin so often is not quarantined");
+      }
       if (state == TaskState::kSucceeded) {
         Expect(ledger_.contains({job.id, task, fence, Ending::kSucceeded}),
                "a recorded success is one that happened");
@@ -441,6 +450,7 @@ class World {
   std::unique_ptr<Core> core_;
   StoreImage store_;
   Ledger ledger_;
+  Starts starts_;
   std::deque<Pending> committing_;
   std::multimap<MonotonicTime, Packet> network_;
   std::map<std::pair<Peer, bool>, MonotonicTime> last_at_;

@@ -87,7 +87,8 @@ struct ClassCounters {
   // Gauges.
   uint64_t jobs = 0;
   uint64_t pending = 0;
-  uint64_t running = 0;
+  uint64_t running = 0;  // granted
+  uint64_t begun = 0;    // of these, as far as agents have said
 };
 
 // Counters since the start and gauges of now, for the metrics. A plain value:

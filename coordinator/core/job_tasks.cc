@@ -138,6 +138,13 @@ std::vector<JobTasks::Piece> JobTasks::RunningUnder(
   return RunningAt(grant.tasks, grant.fence, grant.agent).pieces;
 }
 
+const LiveGrant* JobTasks::GrantAt(TaskIndex task, Fence fence) const {
+  const auto next = grants_.upper_bound({fence, task});
+  if (next == grants_.begin()) return nullptr;
+  const LiveGrant& grant = std::prev(next)->second;
+  return grant.fence == fence && EndOf(grant.tasks) > task ? &grant : nullptr;
+}
+
 TaskTries JobTasks::tries(TaskIndex task) const {
   CHECK(task < total_);
   TaskTries tries;
@@ -164,7 +171,7 @@ LiveGrant* JobTasks::Grant(const LiveGrant& grant) {
   return &at->second;
 }
 
-std::vector<LiveGrant> JobTasks::End(IndexRange tasks, const Change& change) {
+JobTasks::Ended JobTasks::End(IndexRange tasks, const Change& change) {
   CHECK(EndOf(tasks) <= total_);
   const uint64_t end = EndOf(tasks);
   for (uint64_t at = tasks.first; at < end;) {
@@ -211,8 +218,8 @@ JobTasks::Chunk& JobTasks::ChunkToChange(uint64_t chunk) {
   return entry;
 }
 
-std::vector<LiveGrant> JobTasks::Uncount(IndexRange tasks, Fence fence) {
-  std::vector<LiveGrant> done;
+JobTasks::Ended JobTasks::Uncount(IndexRange tasks, Fence fence) {
+  Ended ended;
   const uint64_t end = EndOf(tasks);
   for (uint64_t first = tasks.first; first < end;) {
     const auto next = grants_.upper_bound({fence, first});
@@ -221,15 +228,17 @@ std::vector<LiveGrant> JobTasks::Uncount(IndexRange tasks, Fence fence) {
     LiveGrant& grant = at->second;
     CHECK(grant.fence == fence && EndOf(grant.tasks) > first);
     const uint64_t until = std::min(end, EndOf(grant.tasks));
+    const uint64_t begun_end = grant.tasks.first + grant.begun;
+    ended.begun += std::clamp(begun_end, first, until) - first;
     CHECK(grant.running >= until - first);
     grant.running -= until - first;
     if (grant.running == 0) {
-      done.push_back(grant);
+      ended.grants_done.push_back(grant);
       grants_.erase(at);
     }
     first = until;
   }
-  return done;
+  return ended;
 }
 
 void JobTasks::Cancel() {

@@ -24,6 +24,8 @@ struct LiveGrant {
   IndexRange tasks;
   Fence fence;
   uint64_t running = 0;  // of its tasks, those that still run under it
+  // So many from its first have begun, as far as the agent has said. Live only.
+  uint64_t begun = 0;
 };
 
 // The tasks of one live job: which wait, run and have ended, and under which
@@ -48,6 +50,10 @@ class JobTasks {
     uint64_t tasks = 0;         // in all pieces
     uint64_t other_holder = 0;  // current, but not this agent's
   };
+  struct Ended {
+    std::vector<LiveGrant> grants_done;  // copies
+    uint64_t begun = 0;                  // of the tasks that ended
+  };
   struct ReadyRange {
     IndexRange tasks;
     Fence fence;  // of the grant to be made
@@ -57,6 +63,7 @@ class JobTasks {
     Fence fence;
     bool started = false;
     bool loss = false;
+    bool handed_back = false;  // whatever was said before, it never started
     TaskState state = TaskState::kPending;
     WallTime not_before{};
   };
@@ -87,15 +94,16 @@ class JobTasks {
   // What of `tasks` runs at `fence` under a grant of `agent`.
   Running RunningAt(IndexRange tasks, Fence fence, AgentId agent) const;
   std::vector<Piece> RunningUnder(const LiveGrant& grant) const;
+  // The grant that covers the task at that fence; null if there is none.
+  const LiveGrant* GrantAt(TaskIndex task, Fence fence) const;
 
   // The fence of the last try that ended, as in TaskTries.
   TaskTries tries(TaskIndex task) const;
 
-  // What events do. The result of Grant() is that grant; of End(), copies of
-  // the grants that are done. All tasks given to End() must be running at
-  // change.fence.
+  // What events do. The result of Grant() is that grant. All tasks given to
+  // End() must be running at change.fence.
   LiveGrant* Grant(const LiveGrant& grant);
-  std::vector<LiveGrant> End(IndexRange tasks, const Change& change);
+  Ended End(IndexRange tasks, const Change& change);
   void Cancel();
 
   // The back-off of those of `tasks` that still wait for it is over.
@@ -131,7 +139,7 @@ class JobTasks {
   void ForEachRun(IndexRange tasks, Visit visit) const;
   Chunk& ChunkToChange(uint64_t chunk);
   void Settle(IndexRange tasks, const Change& change);
-  std::vector<LiveGrant> Uncount(IndexRange tasks, Fence fence);
+  Ended Uncount(IndexRange tasks, Fence fence);
 
   uint64_t total_;
   uint64_t cursor_ = 0;  // all from here on are fresh

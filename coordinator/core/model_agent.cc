@@ -12,10 +12,11 @@ constexpr Duration kWelcomePatience = std::chrono::seconds(5);
 
 }  // namespace
 
-ModelAgent::ModelAgent(Random& random, Ledger& ledger, const Options& options,
-                       std::string instance)
+ModelAgent::ModelAgent(Random& random, Ledger& ledger, Starts& starts,
+                       const Options& options, std::string instance)
     : random_(random),
       ledger_(ledger),
+      starts_(starts),
       options_(options),
       instance_(std::move(instance)) {}
 
@@ -66,6 +67,16 @@ ModelAgent::Sent ModelAgent::HelloNow(MonotonicTime now) {
   hello.executors = {{.kind = ExecutorKind::kAsync, .slots = 10}};
   hello.job_types = {"noop"};
   hello.held = HeldList();
+  for (const Attempt& attempt : line_) {
+    if (!Waits(attempt.job, attempt.task)) continue;
+    hello.waiting.push_back({.job = attempt.job,
+                             .tasks = {.first = attempt.task, .count = 1},
+                             .fence = attempt.fence});
+  }
+  for (const FencedRange& unused : HandedBack()) {
+    hello.waiting.push_back(unused);
+  }
+  begun_untold_ = false;
   hello.number = ++hello_number_;
   hello.results_first =
       spool_.empty() ? last_results_ + 1 : spool_.front().sequence;
@@ -81,19 +92,28 @@ std::vector<ModelAgent::Sent> ModelAgent::Act(MonotonicTime now) {
       !held_.empty()) {
     // The coordinator may give these to others from now on.
     held_.clear();
+    begun_.clear();
     session_.reset();
   }
+  // Before it is told that they began, and in the same breath.
+  StartSome();
+  HandBackSome();
   FinishSome();
   if (!session_.has_value()) {
     if (!waits_for_welcome_) sent.push_back(HelloNow(now));
     return sent;
   }
-  if (now >= next_beat_) {
+  if (now >= next_beat_ || begun_untold_) {
     Heartbeat beat;
     beat.sequence = ++heartbeat_;
     while (grants_seen_.contains(beat.last_grant + 1)) ++beat.last_grant;
     beat.credits = {
         {.executor = ExecutorKind::kAsync, .tasks = options_.credit}};
+    if (last_begun_.has_value() && HandedBack().empty()) {
+      beat.begun = {
+          {.executor = ExecutorKind::kAsync, .attempt = *last_begun_}};
+    }
+    begun_untold_ = false;
     beats_sent_[heartbeat_] = now;
     next_beat_ = now + kBeat;
     sent.push_back(Out(beat));
@@ -108,16 +128,63 @@ std::vector<ModelAgent::Sent> ModelAgent::Act(MonotonicTime now) {
   return sent;
 }
 
+bool ModelAgent::Waits(JobId job, TaskIndex task) const {
+  return held_.contains({job, task}) && !begun_.contains({job, task});
+}
+
+// What never began and is not known to be recorded as such.
+std::vector<FencedRange> ModelAgent::HandedBack() const {
+  std::vector<FencedRange> list;
+  for (const Results& results : spool_) {
+    for (const EndedBatch& batch : results.batches) {
+      for (const EndingRun& run : batch.runs) {
+        if (run.started) continue;
+        list.push_back(
+            {.job = batch.job, .tasks = run.tasks, .fence = run.fence});
+      }
+    }
+  }
+  return list;
+}
+
+void ModelAgent::StartSome() {
+  while (!line_.empty() && begun_.size() < options_.slots) {
+    const Attempt next = line_.front();
+    line_.pop_front();
+    const auto held = held_.find({next.job, next.task});
+    if (held == held_.end() || held->second != next.fence) continue;
+    begun_.insert({next.job, next.task});
+    starts_.insert({next.job, next.task, next.fence});
+    last_begun_ = {.job = next.job, .task = next.task, .fence = next.fence};
+    begun_untold_ = true;
+  }
+}
+
+// Some of what waits, from anywhere in the line.
+void ModelAgent::HandBackSome() {
+  if (line_.empty() || random_.Below(20) != 0) return;
+  auto at = line_.begin() + static_cast<long>(random_.Below(line_.size()));
+  for (uint64_t i = random_.Below(8) + 1; i > 0 && at != line_.end(); --i) {
+    const Attempt attempt = *at;
+    at = line_.erase(at);
+    const auto held = held_.find({attempt.job, attempt.task});
+    if (held == held_.end() || held->second != attempt.fence) continue;
+    held_.erase(held);
+    Spool({attempt}, Ending::kEvicted, /*started=*/false);
+  }
+}
+
 void ModelAgent::FinishSome() {
   if (random_.Unit() >= options_.pace) return;
-  for (int round = 0; round < 3 && !held_.empty(); ++round) {
-    auto at = held_.begin();
-    std::advance(at, static_cast<long>(random_.Below(held_.size())));
+  for (int round = 0; round < 3 && !begun_.empty(); ++round) {
+    auto at = begun_.begin();
+    std::advance(at, static_cast<long>(random_.Below(begun_.size())));
     const uint64_t most = random_.Below(3) == 0 ? 600 : 4;
     std::vector<Attempt> attempts;
-    for (uint64_t i = random_.Below(most) + 1; i > 0 && at != held_.end();
+    for (uint64_t i = random_.Below(most) + 1; i > 0 && at != begun_.end();
          --i) {
-      const auto [task, fence] = *at;
+      const auto task = *at;
+      const Fence fence = held_.at(task);
       if (!attempts.empty() &&
           (attempts[0].job != task.first ||
            ChunkOf(attempts[0].task) != ChunkOf(task.second))) {
@@ -125,7 +192,8 @@ void ModelAgent::FinishSome() {
       }
       attempts.push_back(
           {.job = task.first, .task = task.second, .fence = fence});
-      at = held_.erase(at);
+      held_.erase(task);
+      at = begun_.erase(at);
     }
     const bool stopped = stopped_.contains(attempts[0].job);
     const uint64_t dice = random_.Below(100);
@@ -136,8 +204,7 @@ void ModelAgent::FinishSome() {
     if (dice == 10) ending = Ending::kOom;
     if (dice == 11) ending = Ending::kEvicted;
     if (stopped && dice > 20) ending = Ending::kCancelled;
-    const bool started = dice < 97;
-    Spool(std::move(attempts), ending, started);
+    Spool(std::move(attempts), ending, /*started=*/true);
   }
 }
 
@@ -216,16 +283,29 @@ void ModelAgent::Welcomed(MonotonicTime now, const Welcome& welcome) {
     const auto to =
         held_.lower_bound({range.job, range.tasks.first + range.tasks.count});
     for (auto at = from; at != to;) {
-      at = at->second == range.fence ? held_.erase(at) : std::next(at);
+      if (at->second != range.fence) {
+        ++at;
+        continue;
+      }
+      begun_.erase(at->first);
+      at = held_.erase(at);
     }
   }
 }
 
 void ModelAgent::Granted(const Grant& grant) {
   if (!grants_seen_.insert(grant.sequence).second) return;
+  // One is missing, which the Hello shows.
+  if (grant.sequence > 1 && !grants_seen_.contains(grant.sequence - 1)) {
+    session_.reset();
+  }
   for (const GrantedRange& range : grant.ranges) {
     for (uint64_t i = 0; i < range.tasks.count; ++i) {
-      held_[{range.job, range.tasks.first + i}] = range.fence;
+      const std::pair task = {range.job, range.tasks.first + i};
+      held_[task] = range.fence;
+      begun_.erase(task);
+      line_.push_back(
+          {.job = range.job, .task = task.second, .fence = range.fence});
     }
   }
 }

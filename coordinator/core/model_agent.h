@@ -21,6 +21,9 @@ namespace remuda {
 // What attempts really did, whoever heard of it: (job, task, fence, ending).
 using Ledger = std::set<std::tuple<JobId, TaskIndex, Fence, Ending>>;
 
+// What really began.
+using Starts = std::set<std::tuple<JobId, TaskIndex, Fence>>;
+
 // An agent by the book (docs/CONTRACTS.md) that ends attempts at random, for
 // the model test. It keeps what is not acked, sends again, says Hello again,
 // and stops what it holds when its lease runs out.
@@ -31,11 +34,12 @@ class ModelAgent {
   struct Options {
     Duration lease{};
     uint64_t credit = 0;
+    uint64_t slots = 0;
     double pace = 1;  // how often in a tick some attempts end
   };
 
-  ModelAgent(Random& random, Ledger& ledger, const Options& options,
-             std::string instance);
+  ModelAgent(Random& random, Ledger& ledger, Starts& starts,
+             const Options& options, std::string instance);
 
   // A message to send in the session named, over the present connection.
   struct Sent {
@@ -70,7 +74,11 @@ class ModelAgent {
   void Welcomed(MonotonicTime now, const Welcome& welcome);
   void Granted(const Grant& grant);
   void Stop(const StopTasks& stop);
+  void StartSome();
   void FinishSome();
+  void HandBackSome();
+  bool Waits(JobId job, TaskIndex task) const;
+  std::vector<FencedRange> HandedBack() const;
   void Spool(std::vector<Attempt> attempts, Ending ending, bool started);
   std::vector<FencedRange> HeldList() const;
   Sent HelloNow(MonotonicTime now);
@@ -78,6 +86,7 @@ class ModelAgent {
 
   Random& random_;
   Ledger& ledger_;
+  Starts& starts_;
   const Options options_;
   const std::string instance_;
 
@@ -96,6 +105,10 @@ class ModelAgent {
   MonotonicTime next_resend_{};
 
   std::map<std::pair<JobId, TaskIndex>, Fence> held_;
+  std::deque<Attempt> line_;  // of these, what waits; some may be gone
+  std::set<std::pair<JobId, TaskIndex>> begun_;  // and what does not
+  std::optional<AttemptId> last_begun_;
+  bool begun_untold_ = false;
   std::set<JobId> stopped_;
   std::set<uint64_t> grants_seen_;
   std::deque<Results> spool_;

@@ -153,6 +153,34 @@ void DecideBatch(CoreState& state, const Now& now, AgentEntry& agent,
 
 }  // namespace
 
+void NoteBegun(CoreState& state, AgentEntry& agent,
+               const std::vector<LastBegun>& begun) {
+  for (const LastBegun& last : begun) {
+    const auto kind = static_cast<size_t>(last.executor);
+    const LiveJob* job = state.FindJob(last.attempt.job);
+    if (job == nullptr || kind >= agent.begun.size() ||
+        job->accepted.executor != last.executor) {
+      continue;
+    }
+    const LiveGrant* newest =
+        job->tasks.GrantAt(last.attempt.task, last.attempt.fence);
+    if (newest == nullptr || newest->agent != agent.registered.agent ||
+        newest->id < agent.begun[kind]) {
+      continue;
+    }
+    // An agent starts what it was granted in that order.
+    for (auto at = agent.grants.lower_bound(agent.begun[kind]);
+         at != agent.grants.end() && *at < newest->id; ++at) {
+      const LiveGrant& grant = state.GrantOf(*at);
+      if (state.FindJob(grant.job)->accepted.executor == last.executor) {
+        state.Begin(*at, grant.tasks.count);
+      }
+    }
+    agent.begun[kind] = newest->id;
+    state.Begin(newest->id, last.attempt.task - newest->tasks.first + 1);
+  }
+}
+
 void DecideResults(CoreState& state, const Now& now, AgentEntry& agent,
                    Results results) {
   if (!TakeTurn(state, agent, results.sequence, AgentMessageKind::kResults)) {
@@ -162,6 +190,8 @@ void DecideResults(CoreState& state, const Now& now, AgentEntry& agent,
     CountStale(state, StaleReason::kMalformed);
     return;
   }
+  // First, as its grant is over when the last end of it is taken.
+  NoteBegun(state, agent, results.begun);
   for (EndedBatch& batch : results.batches) {
     DecideBatch(state, now, agent, std::move(batch));
   }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "coordinator/core/input.h"
 #include "coordinator/core/state.h"
 #include "wire/messages.h"
@@ -15,5 +17,9 @@ void DecideResults(CoreState& state, const Now& now, AgentEntry& agent,
                    Results results);
 
 void DecideLogChunk(CoreState& state, AgentEntry& agent, LogChunk chunk);
+
+// Takes over which attempts the agent says have begun.
+void NoteBegun(CoreState& state, AgentEntry& agent,
+               const std::vector<LastBegun>& begun);
 
 }  // namespace remuda

@@ -54,8 +54,22 @@ void GiveUp(CoreState& state, const Now& now, AgentId id, bool charged,
   for (const GrantId grant_id : held) {
     const LiveGrant grant = state.GrantOf(grant_id);
     const LiveJob& job = *state.FindJob(grant.job);
+    const uint64_t begun_end = grant.tasks.first + grant.begun;
     for (const JobTasks::Piece& piece : job.tasks.RunningUnder(grant)) {
-      Return(state, now, grant, piece, charged, reason);
+      // What only waited there has lost nothing.
+      const uint64_t end = piece.tasks.first + piece.tasks.count;
+      const uint64_t until = std::clamp(begun_end, piece.tasks.first, end);
+      const IndexRange begun = {.first = piece.tasks.first,
+                                .count = until - piece.tasks.first};
+      const IndexRange waiting = {.first = until, .count = end - until};
+      if (begun.count > 0) {
+        Return(state, now, grant, {.tasks = begun, .tries = piece.tries},
+               charged, reason);
+      }
+      if (waiting.count > 0) {
+        Return(state, now, grant, {.tasks = waiting, .tries = piece.tries},
+               /*charged=*/false, reason);
+      }
     }
     state.FinishIfDone(now, grant.job);
   }
@@ -118,6 +132,25 @@ class HeldCheck {
   std::map<std::pair<JobId, remuda::Fence>, IndexRanges> kept_;
 };
 
+// What of the agent's grants has begun, by a Hello that told them all.
+void BeginHeld(CoreState& state, const AgentEntry& agent,
+               const std::vector<FencedRange>& waiting) {
+  std::map<std::pair<JobId, Fence>, IndexRanges> waits;
+  for (const FencedRange& range : waiting) {
+    waits[{range.job, range.fence}].Add(range.tasks);
+  }
+  for (const GrantId id : agent.grants) {
+    const LiveGrant& grant = state.GrantOf(id);
+    const auto found = waits.find({grant.job, grant.fence});
+    uint64_t begun = grant.tasks.count;
+    if (found != waits.end()) {
+      const auto parts = found->second.Intersect(grant.tasks);
+      if (!parts.empty()) begun = parts.front().first - grant.tasks.first;
+    }
+    state.Begin(id, begun);
+  }
+}
+
 bool IsWellFormed(const Hello& hello) {
   if (hello.instance.empty() || hello.instance.size() > kNameBytesMax ||
       hello.name.size() > kNameBytesMax ||
@@ -125,6 +158,7 @@ bool IsWellFormed(const Hello& hello) {
       hello.executors.size() > kExecutorKinds ||
       hello.job_types.size() > kJobTypesMax ||
       hello.labels.size() > kLabelsMax || hello.held.size() > kHeldRangesMax ||
+      hello.waiting.size() > kHeldRangesMax ||
       hello.protocol_min > hello.protocol_max) {
     return false;
   }
@@ -133,12 +167,13 @@ bool IsWellFormed(const Hello& hello) {
       return false;
     }
   }
-  return std::all_of(hello.held.begin(), hello.held.end(),
-                     [](const FencedRange& range) {
-                       constexpr uint64_t kMax = UINT64_MAX - 1;
-                       return range.tasks.first <= kMax &&
-                              range.tasks.count <= kMax - range.tasks.first;
-                     });
+  const auto has_end = [](const FencedRange& range) {
+    constexpr uint64_t kMax = UINT64_MAX - 1;
+    return range.tasks.first <= kMax &&
+           range.tasks.count <= kMax - range.tasks.first;
+  };
+  return std::all_of(hello.held.begin(), hello.held.end(), has_end) &&
+         std::all_of(hello.waiting.begin(), hello.waiting.end(), has_end);
 }
 
 AgentRegistered Particulars(AgentId id, const Now& now, const Hello& hello) {
@@ -237,6 +272,7 @@ void OnHello(CoreState& state, const Now& now, const AgentSender& sender,
   welcome.generation = state.generation;
   welcome.fenced = check.Fence(hello.held);
   check.ReturnTheRest();
+  BeginHeld(state, *agent, hello.waiting);
   state.Send(*agent, std::move(welcome), When::kAfterCommit);
 }
 
@@ -294,8 +330,10 @@ void OnHeartbeat(CoreState& state, const Now& now, const AgentSender& sender,
     if (at >= agent.credit.size()) continue;
     agent.credit[at] = std::min(credit.tasks, kCreditMax);
   }
+  NoteBegun(state, agent, heartbeat.begun);
   state.UpdateFree(agent);
-  state.Send(agent, HeartbeatAck{.sequence = heartbeat.sequence},
+  state.Send(agent,
+             HeartbeatAck{.sequence = heartbeat.sequence, .at = now.wall},
              When::kAtOnce);
   RepeatStops(state, agent);
 }

@@ -201,7 +201,8 @@ void CoreState::CountRunTimes(const LiveJob& job, const AttemptsEnded& ended) {
 void CoreState::EndTasks(LiveJob& job, AgentEntry& agent, IndexRange tasks,
                          const JobTasks::Change& change, WallTime at) {
   counters.queue.delayed -= job.tasks.delayed();
-  for (const LiveGrant& done : job.tasks.End(tasks, change)) {
+  const JobTasks::Ended ended = job.tasks.End(tasks, change);
+  for (const LiveGrant& done : ended.grants_done) {
     grants_.erase(done.id);
     agent.grants.erase(done.id);
     output_.grants_done.push_back(done.id);
@@ -217,13 +218,31 @@ void CoreState::EndTasks(LiveJob& job, AgentEntry& agent, IndexRange tasks,
 
   ClassCounters& counted = CountersOf(job);
   counted.running -= tasks.count;
-  if (change.started) counted.attempts_started += tasks.count;
+  counted.begun -= ended.begun;
+  // What was said to have begun is counted already, rightly or not.
+  if (change.started) counted.attempts_started += tasks.count - ended.begun;
+  if (change.handed_back) counted.attempts_started -= ended.begun;
   if (change.state == TaskState::kPending) {
     counted.pending += tasks.count;
   } else {
     CountEnded(job, change.state, tasks.count, at);
     if (change.state == TaskState::kLost) counted.quarantined += tasks.count;
   }
+}
+
+void CoreState::Begin(GrantId id, uint64_t tasks) {
+  LiveGrant& grant = *grants_.at(id);
+  tasks = std::min(tasks, grant.tasks.count);
+  if (tasks <= grant.begun) return;
+  LiveJob& job = *FindJob(grant.job);
+  const IndexRange fresh = {.first = grant.tasks.first + grant.begun,
+                            .count = tasks - grant.begun};
+  const uint64_t running =
+      job.tasks.RunningAt(fresh, grant.fence, grant.agent).tasks;
+  grant.begun = tasks;
+  ClassCounters& counted = CountersOf(job);
+  counted.begun += running;
+  counted.attempts_started += running;
 }
 
 void CoreState::On(const AttemptsEnded& event) {
@@ -238,6 +257,7 @@ void CoreState::On(const AttemptsEnded& event) {
              {.fence = run.ended.fence,
               .started = run.ended.started,
               .loss = loss,
+              .handed_back = !run.ended.started,
               .state = run.state,
               .not_before = run.not_before},
              event.at);

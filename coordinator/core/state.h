@@ -49,6 +49,10 @@ class CoreState {
   std::vector<JobId> LiveJobs() const;  // by id
   size_t live_jobs() const { return jobs_.size(); }
 
+  // So many tasks from the grant's first have begun. Says nothing new if that
+  // many are known to have.
+  void Begin(GrantId grant, uint64_t tasks);
+
   // Brings the ready queue up to date after a change of what a job may be
   // granted, or of an agent's session or credit.
   void UpdateReady(LiveJob& job);

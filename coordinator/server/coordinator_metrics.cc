@@ -211,7 +211,7 @@ void CoordinatorMetrics::AddWork() {
 void CoordinatorMetrics::AddQueue() {
   const QueueCounters empty;
   const Metrics::Labels queue = {{"queue", empty.name}};
-  for (const char* state : {"pending", "delayed", "running"}) {
+  for (const char* state : {"pending", "delayed", "leased", "running"}) {
     gauges_[state] =
         metrics_.AddGauge("remuda_queue_tasks", "Tasks of live jobs.",
                           {{"queue", empty.name}, {"state", state}});
@@ -470,7 +470,9 @@ void CoordinatorMetrics::PublishClasses(const CoreCounters& core) {
   }
   for (const auto& [key, sum] : classes) {
     Class& numbers = ClassOf(key.first, key.second);
-    numbers.started.AdvanceTo(static_cast<double>(sum.attempts_started));
+    // What was thought to have begun and came back unused is taken off again.
+    numbers.started.AdvanceTo(std::max(
+        numbers.started.value(), static_cast<double>(sum.attempts_started)));
     numbers.handed_back.AdvanceTo(
         static_cast<double>(sum.attempts_handed_back));
     numbers.granted.AdvanceTo(static_cast<double>(sum.tasks_granted));
@@ -499,15 +501,18 @@ void CoordinatorMetrics::PublishClasses(const CoreCounters& core) {
 
 void CoordinatorMetrics::PublishQueue(const CoreCounters& core, WallTime now) {
   uint64_t waiting = 0;
-  uint64_t running = 0;
+  uint64_t granted = 0;
+  uint64_t begun = 0;
   for (const ClassCounters& one : core.classes) {
     waiting += one.pending;
-    running += one.running;
+    granted += one.running;
+    begun += one.begun;
   }
   const QueueCounters& queue = core.queue;
   gauges_.at("pending").Set(static_cast<double>(waiting - queue.delayed));
   gauges_.at("delayed").Set(static_cast<double>(queue.delayed));
-  gauges_.at("running").Set(static_cast<double>(running));
+  gauges_.at("leased").Set(static_cast<double>(granted - begun));
+  gauges_.at("running").Set(static_cast<double>(begun));
   const bool waits = queue.oldest_pending.has_value();
   gauges_.at("oldest").Set(
       waits ? Seconds(queue.oldest_pending->time_since_epoch()) : 0);
