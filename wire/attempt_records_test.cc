@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <limits>
 
 #include "base/random.h"
@@ -142,6 +143,31 @@ TEST(AttemptRecords, DamagedBytesNeverCrash) {
     }
   }
   EXPECT_GT(refused, 100u);
+}
+
+TEST(AttemptRecords, TimesAreCountedWithoutReadingTheRest) {
+  static constexpr std::array kBounds = {0.001, 1.0, 10.0};
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    Random random(seed);
+    const std::vector<AttemptRecord> records = AnyRecords(random);
+    std::string bytes = EncodeAttemptRecords(records);
+    BucketCounts wanted(kBounds);
+    for (const AttemptRecord& record : records) wanted.Observe(record.wall);
+    BucketCounts counts(kBounds);
+    EXPECT_FALSE(ObserveWalls(bytes, records.size() + 1, counts));
+    EXPECT_EQ(counts.total(), 0u);
+    ASSERT_TRUE(ObserveWalls(bytes, records.size(), counts)) << seed;
+    for (size_t at = 0; at <= kBounds.size(); ++at) {
+      EXPECT_EQ(counts.count(at), wanted.count(at));
+    }
+    // Bytes from outside do no harm.
+    for (int i = 0; i < 20 && !bytes.empty(); ++i) {
+      bytes[random.Below(bytes.size())] = static_cast<char>(random.Below(256));
+      ObserveWalls(bytes, records.size(), counts);
+      ObserveWalls(bytes.substr(0, random.Below(bytes.size())), records.size(),
+                   counts);
+    }
+  }
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -70,6 +71,43 @@ TEST(Metrics, TheProcessIsAmongThem) {
   std::ifstream file("/proc/self/stat");
   EXPECT_EQ(ValueOf(metrics.Serialize(), "process_open_fds"),
             ValueOf(text, "process_open_fds") + 1);
+}
+
+TEST(Metrics, BucketsCountedElsewhereAreShown) {
+  static constexpr std::array kBounds = {0.1, 1.0};
+  BucketCounts counts(kBounds);
+  Metrics metrics("agent", "1");
+  const size_t before = metrics.series();
+  auto shown = metrics.AddBuckets("remuda_wait_seconds", "Waits.", counts,
+                                  {{"queue", "default"}});
+  EXPECT_EQ(metrics.series(), before + 5);
+  EXPECT_TRUE(Has(metrics.Serialize(),
+                  "remuda_wait_seconds_count{queue=\"default\"} 0"));
+  counts.Observe(0.1, 3);  // a bound is part of what lies below it
+  counts.Observe(0.5);
+  counts.Observe(std::chrono::seconds(-3), 2);  // a clock was set back
+  counts.Observe(std::chrono::seconds(60));
+  EXPECT_EQ(counts.total(), 7u);
+  shown.Set(counts);
+  const std::string text = metrics.Serialize();
+  const std::string bucket =
+      "remuda_wait_seconds_bucket{queue=\"default\",le=\"";
+  EXPECT_TRUE(Has(text, "# TYPE remuda_wait_seconds histogram"));
+  EXPECT_TRUE(Has(text, bucket + "0.1\"} 5")) << text;
+  EXPECT_TRUE(Has(text, bucket + "1\"} 6"));
+  EXPECT_TRUE(Has(text, bucket + "+Inf\"} 7"));
+  EXPECT_TRUE(Has(text, "remuda_wait_seconds_count{queue=\"default\"} 7"));
+  EXPECT_TRUE(Has(text, "remuda_wait_seconds_sum{queue=\"default\"} 60.8"));
+}
+
+TEST(Metrics, AHistogramThatWouldBeTooMuchIsOther) {
+  Metrics metrics("agent", "1", /*series_max=*/10);
+  metrics.AddHistogram("remuda_a_seconds", "A.", {1, 2, 3}, {{"reason", "x"}})
+      .Observe(1);
+  metrics.AddHistogram("remuda_a_seconds", "A.", {1, 2, 3}, {{"reason", "y"}})
+      .Observe(1);
+  EXPECT_TRUE(
+      Has(metrics.Serialize(), "remuda_a_seconds_count{reason=\"other\"} 1"));
 }
 
 TEST(Metrics, SeriesAreBounded) {

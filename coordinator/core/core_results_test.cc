@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "coordinator/core/core_driver.h"
+#include "wire/attempt_records.h"
 
 namespace remuda {
 namespace {
@@ -251,6 +252,35 @@ TEST_F(ResultsTest, LogChunksOfCurrentAttemptsAreKept) {
   EXPECT_EQ(output.logs.size(), 1u);
   EXPECT_TRUE(output.needs_commit());
   EXPECT_EQ(agent_.acked(), 3u);
+}
+
+// Only what is taken counts: of two attempts reported one is stale.
+TEST_F(ResultsTest, TimesOfTasksAreCounted) {
+  const JobId job = Submit(4, 2);
+  driver_.Advance(std::chrono::seconds(2));
+  agent_.End(job, {.first = 0, .count = 1}, 1, Ending::kSucceeded);
+  std::vector<AttemptRecord> records(2);
+  for (TaskIndex task = 0; task < 2; ++task) {
+    records[task].task = task;
+    records[task].fence = Fence{1};
+    records[task].wall = std::chrono::seconds(5 * (task + 1));
+  }
+  EndedBatch batch;
+  batch.job = job;
+  batch.executor = ExecutorKind::kAsync;
+  batch.runs = {{.tasks = {.first = 0, .count = 2}, .fence = Fence{1}}};
+  batch.records = EncodeAttemptRecords(records);
+  std::vector<EndedBatch> batches;
+  batches.push_back(std::move(batch));
+  agent_.SendBatches(std::move(batches));
+  const CoreCounters& counters = driver_.core().counters();
+  EXPECT_EQ(counters.classes[0].run.total(), 1u);
+  EXPECT_EQ(counters.classes[0].run.sum(), 10.0);
+  EXPECT_EQ(counters.queue.wait.total(), 4u);
+  EXPECT_EQ(counters.queue.wait.sum(), 0.0);
+  EXPECT_EQ(counters.queue.total.total(), 2u);
+  EXPECT_EQ(counters.queue.total.sum(), 4.0);
+  EXPECT_EQ(counters.classes[0].tasks_taken, 4u);
 }
 
 }  // namespace

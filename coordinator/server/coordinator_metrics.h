@@ -92,7 +92,7 @@ class CoordinatorMetrics {
   // Of one job type; the core counts them by executor too.
   struct Type {
     std::array<Counter, kTaskStates> tasks;
-    std::array<Counter, kEndings> retries;  // those that have a reason
+    std::map<size_t, Counter> retries;  // by the ending before them
     Counter retries_lost;
     Counter quarantined;
   };

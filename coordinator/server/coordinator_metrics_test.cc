@@ -7,6 +7,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "absl/status/status.h"
+#include "jobs/job_type.h"
+
 namespace remuda {
 namespace {
 
@@ -72,6 +75,78 @@ TEST(CoordinatorMetricsTest, EverySeriesIsThereFromTheStart) {
   EXPECT_EQ(std::count(before.begin(), before.end(), '\n'),
             std::count(after.begin(), after.end(), '\n'));
   EXPECT_LT(std::count(after.begin(), after.end(), '\n'), 2'000);
+}
+
+// The lines that are no comments.
+long Samples(const std::string& text) {
+  long samples = 0;
+  for (size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
+    if (text[at] != '#') ++samples;
+  }
+  return samples;
+}
+
+TEST(CoordinatorMetricsTest, SeriesAreBoundedWhateverTheJobTypes) {
+  CoordinatorMetrics metrics("1.2.3");
+  CoreCounters counters;
+  constexpr int kTypes = 150;
+  for (int type = 0; type < kTypes; ++type) {
+    for (int kind = 0; kind < kExecutorKinds; ++kind) {
+      ClassCounters one;
+      one.type = "type" + std::to_string(type);
+      one.executor = static_cast<ExecutorKind>(kind);
+      one.tasks_granted = 1;
+      one.tasks_finished[2] = 2;
+      one.tasks_taken = 2;
+      one.run.Observe(1.0, 3);
+      counters.classes.push_back(one);
+    }
+  }
+  for (int i = 0; i < 2; ++i) metrics.Publish({.core = counters, .term = {3}});
+  const std::string text = metrics.Serialize();
+  const size_t more =
+      kTypes + ShippedJobTypes().size() - CoordinatorMetrics::kJobTypesMax;
+  EXPECT_TRUE(Has(text,
+                  "remuda_metrics_label_overflow_total"
+                  "{label=\"job_type\"} " +
+                      std::to_string(more)));
+  EXPECT_TRUE(Has(text,
+                  "remuda_tasks_granted_total{executor=\"async\","
+                  "job_type=\"other\"} " +
+                      std::to_string(more)));
+  EXPECT_TRUE(Has(text,
+                  "remuda_task_run_duration_seconds_count{executor="
+                  "\"async\",job_type=\"other\"} " +
+                      std::to_string(3 * more)));
+  EXPECT_LE(Samples(text), 10'000);
+  EXPECT_LE(metrics.series(), 10'000u);
+}
+
+TEST(CoordinatorMetricsTest, TasksThatDoNotAddUpAreAViolation) {
+  CoordinatorMetrics metrics("1.2.3");
+  const std::string violations =
+      "remuda_invariant_violations_total{invariant=\"conservation\"} ";
+  CoreCounters counters = SomeCounters(1);
+  metrics.Publish({.core = counters, .term = {3}});
+  EXPECT_TRUE(Has(metrics.Serialize(), violations + "0"));
+  counters.classes[0].pending = 6;  // one has vanished
+  // Found once, not at each look.
+  metrics.Publish({.core = counters, .term = {3}});
+  metrics.Publish({.core = counters, .term = {3}});
+  EXPECT_TRUE(Has(metrics.Serialize(), violations + "1"));
+}
+
+TEST(CoordinatorMetricsTest, StoreErrorsAreCountedByKind) {
+  CoordinatorMetrics metrics("1.2.3");
+  metrics.OnStoreError(absl::ResourceExhaustedError(""));
+  metrics.OnStoreError(absl::FailedPreconditionError(""));
+  const std::string text = metrics.Serialize();
+  const std::string errors = "remuda_store_errors_total{backend=\"sqlite\",";
+  EXPECT_TRUE(Has(text, errors + "kind=\"full\"} 1"));
+  EXPECT_TRUE(Has(text, errors + "kind=\"refused\"} 1"));
+  EXPECT_TRUE(Has(text, errors + "kind=\"io\"} 0"));
+  EXPECT_TRUE(
+      Has(text, "remuda_invariant_violations_total{invariant=\"store\"} 1"));
 }
 
 TEST(CoordinatorMetricsTest, PromtoolFindsNothing) {
