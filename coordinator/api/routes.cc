@@ -155,7 +155,8 @@ class Query {
 
   std::vector<JobId> Jobs() {
     std::vector<JobId> jobs;
-    for (const std::string_view part : Split(Text("jobs"), ',')) {
+    const std::string text = Text("jobs");  // the parts are views of it
+    for (const std::string_view part : Split(text, ',')) {
       const std::optional<uint64_t> number = Number(part);
       if (!number.has_value()) {
         Wrong("jobs", "is not a list of numbers, as in 1,2");
