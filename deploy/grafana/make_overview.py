@@ -246,6 +246,13 @@ EXECUTORS = [
     series("Free credit", "Tasks that agents would still take.",
            [(total("remuda_credit_tasks", by="executor"),
              "{{executor}}")], "short"),
+    series("Workers", "Worker processes by what they do.",
+           [(total("remuda_executor_workers", by="executor, state"),
+             "{{executor}} {{state}}")], "short", stack=True),
+    series("Worker ends by reason", "Workers that ended, a second. A recycled "
+           "one is no fault.",
+           [(rate("remuda_executor_worker_exits_total",
+                  by="executor, reason"), "{{executor}} {{reason}}")], "ops"),
 ]
 
 AGENTS = [
