@@ -330,6 +330,10 @@ class Refused(unittest.TestCase):
                 self.start("jobs", "--coordinator", endpoint,
                            word="remuda keygen")
 
+    def test_an_open_api_beside_keys(self):
+        self.coordinator("--keys", str(self.cluster.keys), "--api",
+                         "127.0.0.1:0", word="remuda token")
+
     def test_files_that_others_may_read(self):
         keys = self.cluster.keys
         for path, good, bad, mends in (

@@ -109,6 +109,18 @@ std::optional<std::string> Given(const std::string& text) {
   return text;
 }
 
+// Keys are of no use beside a door that asks nobody who he is.
+absl::Status CheckDoors(const CoordinatorCommandOptions& options) {
+  if (options.keys.empty() || options.api.address.empty() ||
+      !options.api.tokens.empty()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      "a coordinator with --keys serves --api by tokens only: make one with "
+      "`remuda token DIR --name NAME --role operator` and add --api-tokens "
+      "DIR");
+}
+
 // Null where none is wanted. It ends before the server.
 absl::StatusOr<std::unique_ptr<ApiServer>> StartApi(
     const ApiCommandOptions& options, CoordinatorServer& server) {
@@ -137,6 +149,8 @@ ExitCode CoordinatorCommand(const CoordinatorCommandOptions& options) {
   ConfigureLog({.component = "coordinator"});
   absl::StatusOr<Duration> lease = ParseSetting("--lease", options.lease);
   if (!lease.ok()) return Fail(lease.status());
+  const absl::Status doors = CheckDoors(options);
+  if (!doors.ok()) return Fail(doors);
   CoordinatorOptions coordinator;
   coordinator.version = kRemudaVersion;
   coordinator.listen = options.listen;
