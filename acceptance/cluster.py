@@ -8,9 +8,11 @@ and leaves no process behind.
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -65,6 +67,24 @@ def processes_with(marker):
         if marker.encode() in line and state != "Z":
             found.append(int(entry))
     return found
+
+
+def free_port():
+    """A port that stays free for a server that comes back.
+
+    It is below those that the kernel hands out by itself, which anybody may
+    get between two lives of the server.
+    """
+    ports = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range")
+    below = int(ports.read_text().split()[0])
+    while True:
+        port = random.randrange(below // 2, below)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 class Served:
@@ -161,7 +181,7 @@ class Cluster:
             args = ("--keys", str(self.keys), *args)
         served = self._serve(
             "coordinator", "coordinator",
-            "--listen", self.address or "tcp://127.0.0.1:0",
+            "--listen", self.address or f"tcp://127.0.0.1:{free_port()}",
             "--http", "127.0.0.1:0", "--data", str(self.folder / "state"),
             "--lease", self.lease, "--durability", self.durability, *args,
             inside=inside)

@@ -3,20 +3,13 @@
 import json
 import re
 import shutil
-import socket
 import subprocess
 import unittest
 import urllib.error
 import urllib.parse
 import urllib.request
 
-from cluster import ROOT, Cluster, job_text, wait_until
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from cluster import ROOT, Cluster, free_port, job_text, wait_until
 
 
 def answers(address):

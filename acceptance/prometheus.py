@@ -2,19 +2,12 @@
 
 import json
 import math
-import socket
 import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
 
-from cluster import wait_until
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from cluster import free_port, wait_until
 
 
 class Prometheus:

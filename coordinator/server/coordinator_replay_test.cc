@@ -33,8 +33,8 @@ void Live(const std::string& folder, WireContext& context) {
   for (uint64_t round = 0; round < 3; ++round) {
     auto server = CoordinatorServer::Start(options, context);
     CHECK_OK(server);
-    options.listen = (*server)->endpoint();
-    ScriptedPeer client(options.listen, context);
+    const std::string& endpoint = (*server)->endpoint();
+    ScriptedPeer client(endpoint, context);
     const auto submit = [&](const std::string& key, uint64_t tasks) {
       return client
           .CallFor<Accepted>(Submit{.key = key + std::to_string(round),
@@ -42,7 +42,7 @@ void Live(const std::string& folder, WireContext& context) {
           .jobs.at(0)
           .id;
     };
-    ScriptedAgent agent(options.listen, context,
+    ScriptedAgent agent(endpoint, context,
                         std::string(32, static_cast<char>('a' + round)));
     agent.Register(3'000);
     const JobId whole = submit("whole", 2'500);
