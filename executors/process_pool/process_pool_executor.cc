@@ -83,9 +83,13 @@ ProcessPoolExecutor::~ProcessPoolExecutor() {
 }
 
 size_t ProcessPoolExecutor::capacity() const {
+  promised_ = pool_->capacity();
+  return RoomUpTo(promised_);
+}
+
+size_t ProcessPoolExecutor::RoomUpTo(size_t attempts) const {
   const size_t held = capacity_max_ - admission_.room();
-  const size_t now = pool_->capacity();
-  return now > held ? now - held : 0;
+  return attempts > held ? attempts - held : 0;
 }
 
 absl::Status ProcessPoolExecutor::Start(std::span<const Attempt> batch) {
@@ -102,7 +106,8 @@ absl::Status ProcessPoolExecutor::Start(std::span<const Attempt> batch) {
           known->job.type + "'");
     }
   }
-  const absl::Status status = admission_.Admit(batch, capacity());
+  const absl::Status status =
+      admission_.Admit(batch, RoomUpTo(std::max(promised_, pool_->capacity())));
   if (!status.ok()) return status;
   loop_.Post([pool = pool_.get(), attempts = std::vector<Attempt>(
                                       batch.begin(), batch.end())]() mutable {

@@ -56,10 +56,14 @@ class ProcessPoolExecutor : public Executor {
   ProcessPoolExecutor(ProcessPoolOptions options,
                       std::unique_ptr<Spawner> spawner, const Clock& clock,
                       Notify notify);
+  size_t RoomUpTo(size_t attempts) const;
 
   ExecutorFacts facts_;
   std::vector<std::string> job_types_;
   const size_t capacity_max_;
+  // What capacity() last went by: the pool may lower its own any time, but who
+  // was told that there is room must find it.
+  mutable size_t promised_ = 0;
   Admission admission_;
   OutcomeQueue outcomes_;
   EventLoop loop_;
