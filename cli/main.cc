@@ -14,7 +14,7 @@
 #include "cli/command.h"
 #include "cli/print.h"
 #include "cli/version.h"
-#include "executors/process_pool/spawner_main.h"
+#include "executors/processes/spawner_main.h"
 #include "wire/key_files.h"
 #include "workers/native/worker_main.h"
 

@@ -16,7 +16,7 @@
 
 #include "base/log.h"
 #include "executors/process_pool/command_parameters.h"
-#include "executors/process_pool/output_capture.h"
+#include "executors/processes/output_capture.h"
 
 namespace remuda {
 namespace {

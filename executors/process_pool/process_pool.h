@@ -14,12 +14,12 @@
 #include "executors/executor.h"
 #include "executors/outcome_queue.h"
 #include "executors/process_pool/command_runner.h"
-#include "executors/process_pool/oom_watch.h"
 #include "executors/process_pool/pool_task.h"
-#include "executors/process_pool/process_host.h"
 #include "executors/process_pool/process_pool_options.h"
 #include "executors/process_pool/service_time.h"
 #include "executors/process_pool/worker_group.h"
+#include "executors/processes/oom_watch.h"
+#include "executors/processes/process_host.h"
 
 namespace remuda {
 

@@ -15,7 +15,7 @@
 #include "executors/executor.h"
 #include "executors/outcome_queue.h"
 #include "executors/process_pool/process_pool_options.h"
-#include "executors/process_pool/spawner.h"
+#include "executors/processes/spawner.h"
 
 namespace remuda {
 

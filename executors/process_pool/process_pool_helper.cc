@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "executors/process_pool/spawner_main.h"
+#include "executors/processes/spawner_main.h"
 #include "workers/native/worker_main.h"
 
 int main(int argc, char** argv) {

@@ -10,12 +10,12 @@
 #include "absl/container/flat_hash_map.h"
 #include "base/event_loop.h"
 #include "executors/executor.h"
-#include "executors/process_pool/oom_watch.h"
 #include "executors/process_pool/pool_task.h"
-#include "executors/process_pool/process_host.h"
 #include "executors/process_pool/process_pool_options.h"
 #include "executors/process_pool/service_time.h"
 #include "executors/process_pool/worker_process.h"
+#include "executors/processes/oom_watch.h"
+#include "executors/processes/process_host.h"
 
 namespace remuda {
 

@@ -19,7 +19,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "executors/process_pool/output_capture.h"
+#include "executors/processes/output_capture.h"
 
 namespace remuda {
 namespace {

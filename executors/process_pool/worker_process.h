@@ -12,11 +12,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/event_loop.h"
-#include "executors/process_pool/oom_watch.h"
 #include "executors/process_pool/pool_task.h"
-#include "executors/process_pool/process_host.h"
 #include "executors/process_pool/process_pool_options.h"
 #include "executors/process_pool/worker_frames.h"
+#include "executors/processes/oom_watch.h"
+#include "executors/processes/process_host.h"
 #include "workers/protocol/worker_cell.h"
 #include "workers/protocol/worker_channel.h"
 

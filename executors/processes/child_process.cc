@@ -1,4 +1,4 @@
-#include "executors/process_pool/child_process.h"
+#include "executors/processes/child_process.h"
 
 #include <linux/sched.h>
 #include <sched.h>

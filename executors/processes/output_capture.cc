@@ -1,4 +1,4 @@
-#include "executors/process_pool/output_capture.h"
+#include "executors/processes/output_capture.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

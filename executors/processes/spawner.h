@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/file_descriptor.h"
-#include "executors/process_pool/spawn_message.h"
+#include "executors/processes/spawn_message.h"
 
 namespace remuda {
 

@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "executors/process_pool/spawn_message.h"
+#include "executors/processes/spawn_message.h"
 
 namespace remuda {
 

@@ -9,7 +9,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "base/event_loop.h"
-#include "executors/process_pool/spawner.h"
+#include "executors/processes/spawner.h"
 
 namespace remuda {
 

@@ -1,4 +1,4 @@
-#include "executors/process_pool/spawner.h"
+#include "executors/processes/spawner.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -1,4 +1,4 @@
-#include "executors/process_pool/process_tree.h"
+#include "executors/processes/process_tree.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "executors/process_pool/spawn_message.h"
+#include "executors/processes/spawn_message.h"
 
 #include <cstring>
 #include <type_traits>

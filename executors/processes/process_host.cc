@@ -1,9 +1,9 @@
-#include "executors/process_pool/process_host.h"
+#include "executors/processes/process_host.h"
 
 #include <utility>
 
 #include "base/random.h"
-#include "executors/process_pool/process_tree.h"
+#include "executors/processes/process_tree.h"
 
 namespace remuda {
 namespace {

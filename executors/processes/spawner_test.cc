@@ -1,4 +1,4 @@
-#include "executors/process_pool/spawner.h"
+#include "executors/processes/spawner.h"
 
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -13,7 +13,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "executors/process_pool/process_tree.h"
+#include "executors/processes/process_tree.h"
 
 namespace remuda {
 namespace {

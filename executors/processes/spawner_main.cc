@@ -1,4 +1,4 @@
-#include "executors/process_pool/spawner_main.h"
+#include "executors/processes/spawner_main.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -25,9 +25,9 @@
 
 #include "base/clock.h"
 #include "base/file_descriptor.h"
-#include "executors/process_pool/child_process.h"
-#include "executors/process_pool/process_tree.h"
-#include "executors/process_pool/spawn_message.h"
+#include "executors/processes/child_process.h"
+#include "executors/processes/process_tree.h"
+#include "executors/processes/spawn_message.h"
 
 namespace remuda {
 namespace {

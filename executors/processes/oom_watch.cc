@@ -1,4 +1,4 @@
-#include "executors/process_pool/oom_watch.h"
+#include "executors/processes/oom_watch.h"
 
 #include <fstream>
 #include <string>
