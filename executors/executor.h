@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "base/clock.h"
+#include "executors/finding.h"
 #include "jobs/attempt.h"
 #include "jobs/outcome.h"
 #include "jobs/states.h"
@@ -92,6 +93,10 @@ class Executor {
   // turn of the loop, so the agent reacts at its own pace, in batches, and is
   // never re-entered.
   virtual std::vector<Outcome> TakeOutcomes() = 0;
+
+  // Findings since the last call, at most kFindingsMax; Notify is called for
+  // them too. They tell of attempts that still run.
+  virtual std::vector<Finding> TakeFindings() { return {}; }
 
   // All zero where no process hosts handlers.
   virtual WorkerNumbers workers() const { return {}; }

@@ -94,6 +94,24 @@ struct SuccessPolicy {
   friend bool operator==(const SuccessPolicy&, const SuccessPolicy&) = default;
 };
 
+// What one task may use on its agent. On the process pool `cpu` is counted in
+// slots; everywhere the thread pools of native libraries are capped to it.
+struct Resources {
+  uint32_t cpu = 1;
+  // Of the task with all that it starts; more ends it as oom. 0: no limit.
+  uint64_t memory_bytes = 0;
+
+  friend bool operator==(const Resources&, const Resources&) = default;
+};
+
+// Files of a task that are results: moved to `to` before its end is reported.
+struct OutputRules {
+  std::string to;                  // an absolute folder; empty: none are kept
+  std::vector<std::string> files;  // patterns in the task's working folder
+
+  friend bool operator==(const OutputRules&, const OutputRules&) = default;
+};
+
 // One checked YAML document (DESIGN 3), free of anything not supported yet.
 // A plain value: what it means is said in docs/JOB_STATES.md and docs/SPEC.md.
 struct Job {
@@ -110,6 +128,8 @@ struct Job {
   bool timeout_is_hard = false;         // `enforce: hard`
   RetryPolicy retry;
   SuccessPolicy success;
+  Resources resources;
+  OutputRules outputs;
 
   friend bool operator==(const Job&, const Job&) = default;
 };

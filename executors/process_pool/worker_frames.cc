@@ -168,8 +168,8 @@ absl::StatusOr<WorkerMessage> ParseWorkerMessage(std::string_view body) {
 }
 
 std::string WelcomeMessage(const std::string& log_folder) {
-  return "{\"type\":\"welcome\",\"protocol\":1,\"log_folder\":" +
-         JsonString(log_folder) + "}";
+  return "{\"type\":\"welcome\",\"protocol\":2,\"log_folder\":" +
+         JsonString(log_folder) + ",\"mode\":\"process\",\"slots\":1}";
 }
 
 std::string CancelMessage(uint64_t task) {

@@ -116,7 +116,7 @@ class NativeWorker {
 };
 
 int NativeWorker::Run() {
-  Send("{\"type\":\"hello\",\"protocol\":1,\"language\":\"native\",\"pid\":" +
+  Send("{\"type\":\"hello\",\"protocol\":2,\"language\":\"native\",\"pid\":" +
        std::to_string(getpid()) + "}");
   Send("{\"type\":\"ready\",\"credits\":" + std::to_string(kCredits) + "}");
   std::thread runner([this] { RunTasks(); });

@@ -12,7 +12,7 @@ namespace remuda {
 // big-endian length, then so many bytes of JSON. Both ends use it.
 
 // The protocol that this program speaks.
-inline constexpr int kWorkerProtocol = 1;
+inline constexpr int kWorkerProtocol = 2;
 
 // The numbers of a worker's descriptors, told to it by these variables.
 inline constexpr int kWorkerChannelFd = 3;

@@ -32,7 +32,7 @@ import threading
 import time
 import traceback
 
-PROTOCOL = 1
+PROTOCOL = 2
 CREDITS = 1024  # tasks that it is willing to hold
 FRAME_BYTES_MAX = 64 << 20
 OUTPUT_BYTES_MAX = 8 << 20  # of one result
