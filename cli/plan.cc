@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cli/words.h"
+#include "jobs/executor_choice.h"
 #include "jobs/items.h"
 #include "jobs/job_type.h"
 #include "jobs/parameters.h"

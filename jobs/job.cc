@@ -1,11 +1,17 @@
 #include "jobs/job.h"
 
+#include <array>
 #include <cmath>
+#include <cstddef>
 
 #include "base/check.h"
 
 namespace remuda {
 namespace {
+
+// By CodeForm.
+constexpr std::array<std::string_view, 3> kFormNames = {"unknown", "plain",
+                                                        "async"};
 
 // From one end to the other, counted without overflow: unsigned subtraction
 // gives the distance even between the two extremes of int64_t.
@@ -56,6 +62,19 @@ uint64_t FailedMax(const SuccessPolicy& policy, uint64_t tasks) {
   // 29% of 100 is 28.999999999999996 in binary; the author meant 29.
   const double share = static_cast<double>(tasks) * percent / 100.0;
   return static_cast<uint64_t>(std::floor(share + 1e-9 * (1.0 + share)));
+}
+
+std::string_view Name(CodeForm form) {
+  const size_t index = static_cast<size_t>(form);
+  CHECK(index < kFormNames.size());
+  return kFormNames[index];
+}
+
+std::optional<CodeForm> CodeFormFromName(std::string_view name) {
+  for (size_t i = 0; i < kFormNames.size(); ++i) {
+    if (kFormNames[i] == name) return static_cast<CodeForm>(i);
+  }
+  return std::nullopt;
 }
 
 }  // namespace remuda

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -112,6 +113,16 @@ struct OutputRules {
   friend bool operator==(const OutputRules&, const OutputRules&) = default;
 };
 
+// How the function that a job calls is written, where its source was found.
+enum class CodeForm : uint8_t {
+  kUnknown,
+  kPlain,  // a plain def
+  kAsync,  // an async def
+};
+
+std::string_view Name(CodeForm form);
+std::optional<CodeForm> CodeFormFromName(std::string_view name);
+
 // One checked YAML document (DESIGN 3), free of anything not supported yet.
 // A plain value: what it means is said in docs/JOB_STATES.md and docs/SPEC.md.
 struct Job {
@@ -130,6 +141,10 @@ struct Job {
   SuccessPolicy success;
   Resources resources;
   OutputRules outputs;
+
+  // No key of the spec: whoever submits looks at the source of user code, so
+  // that client and coordinator choose the same executor.
+  CodeForm form = CodeForm::kUnknown;
 
   friend bool operator==(const Job&, const Job&) = default;
 };

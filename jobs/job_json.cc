@@ -159,6 +159,13 @@ class Members {
     return kind;
   }
 
+  CodeForm Form(const char* name) {
+    if (Find(name) == nullptr) return CodeForm::kUnknown;
+    const auto form = CodeFormFromName(Text(name, ""));
+    if (!form) Fail(name, "is not a form of code");
+    return form.value_or(CodeForm::kUnknown);
+  }
+
   void Fail(const char* name, const std::string& what) {
     if (!status_.ok()) return;
     std::string path = where_;
@@ -316,7 +323,7 @@ std::string JobToJson(const Job& job) {
   if (job.success.failed_max_percent) {
     success["failed_max_percent"] = *job.success.failed_max_percent;
   }
-  return Dump({{"name", job.name},
+  Json json = {{"name", job.name},
                {"labels", job.labels},
                {"type", job.type},
                {"executor", ExecutorToJson(job.executor)},
@@ -328,7 +335,9 @@ std::string JobToJson(const Job& job) {
                {"timeout_ns", job.timeout.count()},
                {"timeout_is_hard", job.timeout_is_hard},
                {"retry", RetryToJson(job.retry)},
-               {"success", std::move(success)}});
+               {"success", std::move(success)}};
+  if (job.form != CodeForm::kUnknown) json["form"] = Name(job.form);
+  return Dump(json);
 }
 
 absl::StatusOr<Job> JobFromJson(const std::string& text) {
@@ -363,6 +372,7 @@ absl::StatusOr<Job> JobFromJson(const std::string& text) {
   job.timeout_is_hard = members.Bool("timeout_is_hard", false);
   job.retry = Take(members, ReadRetry(Object(members, "retry")));
   job.success = Take(members, ReadSuccess(Object(members, "success")));
+  job.form = members.Form("form");
   if (absl::Status status = members.Finish(); !status.ok()) return status;
   if (absl::Status status = CheckJob(job); !status.ok()) return status;
   return job;

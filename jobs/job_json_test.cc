@@ -132,5 +132,14 @@ TEST(JobJsonTest, HostileTextIsRefused) {
   EXPECT_EQ(Refusal(axes + "]}}"), "tasks.axes has none or too many");
 }
 
+TEST(JobJsonTest, TheFormTravelsWhereItIsKnown) {
+  Job job = *JobFromJson(R"({"name":"x","type":"noop"})");
+  EXPECT_EQ(JobToJson(job).find("form"), std::string::npos);
+  job.form = CodeForm::kAsync;
+  EXPECT_NE(JobToJson(job).find(R"("form":"async")"), std::string::npos);
+  EXPECT_EQ(JobFromJson(JobToJson(job))->form, CodeForm::kAsync);
+  EXPECT_FALSE(JobFromJson(R"({"name":"x","type":"noop","form":"odd"})").ok());
+}
+
 }  // namespace
 }  // namespace remuda

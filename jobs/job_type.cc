@@ -1,16 +1,18 @@
 #include "jobs/job_type.h"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 
 #include "base/check.h"
-#include "jobs/nearest_name.h"
 
 namespace remuda {
 namespace {
 
 using Kind = ParameterFact::Kind;
+
+// By Workload; the last one is not for specs.
+constexpr std::array<std::string_view, 5> kWorkloadNames = {
+    "io", "blocking", "cpu", "vectorized", "unknown"};
 
 constexpr ExecutorKind kAsync = ExecutorKind::kAsync;
 constexpr ExecutorKind kThreadPool = ExecutorKind::kThreadPool;
@@ -68,6 +70,7 @@ JobType HttpCrawl() {
   return {.name = "http.crawl",
           .meaning = "Fetches a page and records its title and links.",
           .workload = Workload::kIo,
+          .form = CodeForm::kAsync,
           .executors = {kAsync},
           .parameters = {
               Url(),
@@ -83,6 +86,7 @@ JobType HttpFetch() {
   return {.name = "http.fetch",
           .meaning = "Makes an HTTP request and records status and body.",
           .workload = Workload::kIo,
+          .form = CodeForm::kAsync,
           .executors = {kAsync},
           .parameters = {
               Url(),
@@ -113,46 +117,68 @@ JobType Noop() {
   return {.name = "noop",
           .meaning = "Does nothing; for trying Remuda out and measuring it.",
           .workload = Workload::kIo,
+          .form = CodeForm::kAsync,
           .executors = {kAsync, kThreadPool, kProcessPool},
           .killable = true};
 }
 
 JobType Python() {
-  return {.name = "python",
-          .meaning = "Calls a Python function and records what it returns.",
-          .workload = Workload::kUnknown,
-          .executors = {kProcessPool},
-          .runs_user_code = true,
-          .killable = true,
-          .parameters = {
-              {.name = "function",
-               .kind = Kind::kText,
-               .required = true,
-               .meaning = "Which one, as module:function.",
-               .not_empty = true},
-              {.name = "args",
-               .kind = Kind::kList,
-               .meaning = "Its arguments; without args and kwargs it gets the "
-                          "item."},
-              {.name = "kwargs",
-               .kind = Kind::kMap,
-               .meaning = "Its keyword arguments."},
-              {.name = "path",
-               .kind = Kind::kList,
-               .meaning = "Folders to import from, relative to the spec; the "
-                          "spec's own if left out.",
-               .of = Kind::kText},
-              {.name = "python",
-               .kind = Kind::kText,
-               .meaning = "The interpreter; python3 if left out.",
-               .not_empty = true},
-          }};
+  return {
+      .name = "python",
+      .meaning = "Calls a Python function and records what it returns.",
+      .workload = Workload::kUnknown,
+      .executors = {kProcessPool, kAsync, kThreadPool},
+      .runs_user_code = true,
+      .killable = true,
+      .declares_workload = true,
+      .parameters = {
+          {.name = "function",
+           .kind = Kind::kText,
+           .required = true,
+           .meaning = "Which one, as module:function.",
+           .not_empty = true},
+          {.name = "args",
+           .kind = Kind::kList,
+           .meaning = "Its arguments; without args and kwargs it gets the "
+                      "item."},
+          {.name = "kwargs",
+           .kind = Kind::kMap,
+           .meaning = "Its keyword arguments."},
+          {.name = "path",
+           .kind = Kind::kList,
+           .meaning = "Folders to import from, relative to the spec; the "
+                      "spec's own if left out.",
+           .of = Kind::kText},
+          {.name = "python",
+           .kind = Kind::kText,
+           .meaning = "The interpreter; python3 if left out.",
+           .not_empty = true},
+          {.name = "workload",
+           .kind = Kind::kText,
+           .meaning = "What the function does most, for the choice of "
+                      "the executor.",
+           .one_of = {DeclaredWorkloads().begin(), DeclaredWorkloads().end()},
+           .of_the_job = true},
+          {.name = "setup",
+           .kind = Kind::kMap,
+           .meaning = "Arguments that are made once for each thread, loop "
+                      "or process, by module:function.",
+           .of = Kind::kText,
+           .of_the_job = true},
+          {.name = "process_setup",
+           .kind = Kind::kText,
+           .meaning = "What to call once in each worker before its first "
+                      "task, as module:function.",
+           .not_empty = true,
+           .of_the_job = true},
+      }};
 }
 
 JobType Sleep() {
   return {.name = "sleep",
           .meaning = "Waits; for trying out time limits and concurrency.",
           .workload = Workload::kIo,
+          .form = CodeForm::kAsync,
           .executors = {kAsync, kThreadPool, kProcessPool},
           .killable = true,
           .parameters = {{.name = "seconds",
@@ -162,78 +188,23 @@ JobType Sleep() {
                           .at_least = 0}}};
 }
 
-bool CanRunOn(const JobType& type, ExecutorKind kind) {
-  return std::find(type.executors.begin(), type.executors.end(), kind) !=
-         type.executors.end();
-}
-
-std::string ExecutorNames(const JobType& type) {
-  std::vector<std::string> names;
-  for (const ExecutorKind kind : type.executors) {
-    names.emplace_back(Name(kind));
-  }
-  return JoinNames(names);
-}
-
-std::string Quoted(ExecutorKind kind) {
-  return "'" + std::string(Name(kind)) + "'";
-}
-
-absl::Status CannotRunOn(const JobType& type, ExecutorKind kind) {
-  return absl::InvalidArgumentError(
-      "job type '" + type.name + "' cannot run on the executor " +
-      Quoted(kind) + "; it can run on " + ExecutorNames(type));
-}
-
-ExecutorKind KindForWorkload(Workload workload) {
-  switch (workload) {
-    case Workload::kIo:
-      return kAsync;
-    case Workload::kBlocking:
-    case Workload::kVectorized:
-      return kThreadPool;
-    case Workload::kCpu:
-    case Workload::kUnknown:
-      return kProcessPool;
-  }
-  CHECK(false);
-  return kProcessPool;
-}
-
-std::string ReasonForWorkload(const JobType& type) {
-  switch (type.workload) {
-    case Workload::kIo:
-      return "'" + type.name +
-             "' waits more than it computes, and an event loop holds "
-             "thousands of waiting tasks at once";
-    case Workload::kBlocking:
-      return "'" + type.name +
-             "' makes calls that block, so it runs on "
-             "threads that may be blocked";
-    case Workload::kCpu:
-      return "'" + type.name +
-             "' computes, and processes use every core without one lock";
-    case Workload::kVectorized:
-      return "'" + type.name +
-             "' computes in a library that brings threads "
-             "of its own";
-    case Workload::kUnknown:
-      return "nothing is known of what '" + type.name +
-             "' runs, and in a process of its own a crash or a hang costs "
-             "one task";
-  }
-  CHECK(false);
-  return {};
-}
-
 }  // namespace
 
 std::string_view Name(Workload workload) {
-  static constexpr std::array<std::string_view, 5> kNames = {
-      "io", "blocking", "cpu", "vectorized", "unknown"};
   const size_t index = static_cast<size_t>(workload);
-  CHECK(index < kNames.size());
-  return kNames[index];
+  CHECK(index < kWorkloadNames.size());
+  return kWorkloadNames[index];
+}
+
+std::optional<Workload> WorkloadFromName(std::string_view name) {
+  for (size_t i = 0; i < kWorkloadNames.size(); ++i) {
+    if (kWorkloadNames[i] == name) return static_cast<Workload>(i);
+  }
+  return std::nullopt;
+}
+
+std::span<const std::string_view> DeclaredWorkloads() {
+  return std::span(kWorkloadNames).first(kWorkloadNames.size() - 1);
 }
 
 std::string_view Name(ParameterFact::Kind kind) {
@@ -259,47 +230,6 @@ const JobType* FindJobType(std::string_view name) {
     if (type.name == name) return &type;
   }
   return nullptr;
-}
-
-absl::StatusOr<ExecutorChoice> ChooseExecutor(const Job& job,
-                                              const JobType& type) {
-  const std::optional<ExecutorKind> asked =
-      job.executor.exactly ? job.executor.exactly : job.executor.require;
-  if (asked && !CanRunOn(type, *asked)) return CannotRunOn(type, *asked);
-  if (job.timeout_is_hard) {
-    if (!type.killable || !CanRunOn(type, kProcessPool)) {
-      return absl::InvalidArgumentError(
-          "'enforce: hard' needs the executor 'process-pool', and job type '" +
-          type.name + "' can run on " + ExecutorNames(type) +
-          " only; leave 'enforce' out");
-    }
-    if (asked && *asked != kProcessPool) {
-      return absl::InvalidArgumentError(
-          "'enforce: hard' cannot be kept on the executor " + Quoted(*asked) +
-          ": tasks share a process there; use 'process-pool'");
-    }
-  }
-  if (asked) return ExecutorChoice{*asked, "the spec asks for it"};
-  if (job.timeout_is_hard) {
-    return ExecutorChoice{kProcessPool,
-                          "'enforce: hard' needs a process that can be killed "
-                          "without neighbours"};
-  }
-  std::string refused;
-  if (job.executor.prefer) {
-    if (CanRunOn(type, *job.executor.prefer)) {
-      return ExecutorChoice{*job.executor.prefer, "the spec prefers it"};
-    }
-    refused = "the spec prefers " + Quoted(*job.executor.prefer) +
-              ", which this type cannot run on; ";
-  }
-  const ExecutorKind kind = KindForWorkload(type.workload);
-  if (CanRunOn(type, kind)) {
-    return ExecutorChoice{kind, refused + ReasonForWorkload(type)};
-  }
-  return ExecutorChoice{type.executors.front(),
-                        refused + "'" + type.name + "' can run on " +
-                            ExecutorNames(type) + " only"};
 }
 
 }  // namespace remuda

@@ -2,18 +2,23 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "jobs/job.h"
+#include "jobs/states.h"
 
 namespace remuda {
 
 enum class Workload : uint8_t { kIo, kBlocking, kCpu, kVectorized, kUnknown };
 
 std::string_view Name(Workload workload);
+std::optional<Workload> WorkloadFromName(std::string_view name);
+
+// What a spec may say of its own code: all but unknown.
+std::span<const std::string_view> DeclaredWorkloads();
 
 // One parameter of a job type, under `with:`.
 struct ParameterFact {
@@ -34,6 +39,8 @@ struct ParameterFact {
   Kind of = Kind::kAny;
   bool not_empty = false;                         // of text and lists
   std::optional<double> at_least = std::nullopt;  // of numbers
+  std::vector<std::string> one_of = {};           // of text; empty: any
+  bool of_the_job = false;  // the same for all tasks, so without templates
 };
 
 // "text", "a number", "a list": as errors name it.
@@ -45,9 +52,11 @@ struct JobType {
   std::string name = {};
   std::string meaning = {};
   Workload workload = Workload::kUnknown;
+  CodeForm form = CodeForm::kUnknown;        // of its handler on `async`
   std::vector<ExecutorKind> executors = {};  // the legal ones, best first
   bool runs_user_code = false;               // then never inside the agent
   bool killable = false;                     // `enforce: hard` can be kept
+  bool declares_workload = false;            // by its parameter `workload`
   std::vector<ParameterFact> parameters = {};
 };
 
@@ -56,19 +65,5 @@ const std::vector<JobType>& ShippedJobTypes();
 
 // Null if there is none of that name.
 const JobType* FindJobType(std::string_view name);
-
-// The executor that the job will run on, and the reason in one sentence.
-struct ExecutorChoice {
-  ExecutorKind kind = ExecutorKind::kProcessPool;
-  std::string reason;
-};
-
-// The decision tree of docs/ARCHITECTURE.md over the facts of the type. A
-// preference that cannot be kept is no error; the reason tells of it.
-// Errors: InvalidArgument if the spec asks for an executor that the type
-// cannot run on; the message lists those it can. The same if `enforce: hard`
-// is asked of a type or an executor that cannot keep it.
-absl::StatusOr<ExecutorChoice> ChooseExecutor(const Job& job,
-                                              const JobType& type);
 
 }  // namespace remuda

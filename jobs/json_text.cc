@@ -131,4 +131,12 @@ absl::StatusOr<std::string> CanonicalJson(const std::string& text) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+std::optional<std::string> JsonMember(const std::string& text,
+                                      const std::string& name) {
+  if (!IsJson(text)) return std::nullopt;
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.contains(name)) return std::nullopt;
+  return json[name].dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 }  // namespace remuda

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,5 +29,10 @@ bool IsJson(std::string_view text);
 // the same value give the same result.
 // Errors: InvalidArgument if `text` is not IsJson().
 absl::StatusOr<std::string> CanonicalJson(const std::string& text);
+
+// The member of the JSON object `text`, as JSON text. None if there is no such
+// member, or if this is no object.
+std::optional<std::string> JsonMember(const std::string& text,
+                                      const std::string& name);
 
 }  // namespace remuda

@@ -50,5 +50,13 @@ TEST(JsonTextTest, CanonicalTextIsTheSameForTheSameValue) {
   EXPECT_FALSE(CanonicalJson("{").ok());
 }
 
+TEST(JsonTextTest, AMemberIsTextOfItsOwn) {
+  EXPECT_EQ(JsonMember(R"({"a":"x","b":[1, 2]})", "a"), R"("x")");
+  EXPECT_EQ(JsonMember(R"({"a":"x","b":[1, 2]})", "b"), "[1,2]");
+  EXPECT_EQ(JsonMember(R"({"a":"x"})", "b"), std::nullopt);
+  EXPECT_EQ(JsonMember("[1]", "a"), std::nullopt);
+  EXPECT_EQ(JsonMember("{", "a"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace remuda

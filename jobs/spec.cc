@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "jobs/duration_text.h"
+#include "jobs/executor_choice.h"
 #include "jobs/job_check.h"
 #include "jobs/job_type.h"
 #include "jobs/nearest_name.h"
@@ -243,6 +244,7 @@ class DocumentReader {
   }
 
   void CheckExecutor(const Job& job, const JobType& type) {
+    if (!FactsOf(job, type).ok()) return;  // reported where it stands
     const auto choice = ChooseExecutor(job, type);
     if (choice.ok()) return;
     const YamlNode* at = context_.Find(spec_, "executor");

@@ -217,9 +217,16 @@ std::vector<BadSpec> BadMeaning() {
        "7:13",
        "cannot run on the executor 'process-pool'; it can run on async"},
       {"RequiredExecutor",
-       Head("  type: python\n  with: {function: 'm:f'}\n  executor: "
+       Head("  type: command\n  with: {argv: [x]}\n  executor: "
             "{require: async}\n"),
        "7:23", "it can run on process-pool"},
+      {"Workload",
+       Head("  type: python\n  with: {function: 'm:f', workload: i/o}\n"),
+       "6:42", "'workload' is 'i/o', did you mean 'io'?"},
+      {"TemplateForTheJob",
+       Head("  type: python\n  tasks: {items: [x]}\n"
+            "  with: {function: 'm:f', setup: {a: 'm:{{item}}'}}\n"),
+       "7:34", "'setup' is the same for all tasks"},
       {"HardOnAsync",
        Noop("  executor: async\n  timeout: {after: 1s, enforce: hard}\n"),
        "6:13", "use 'process-pool'"},

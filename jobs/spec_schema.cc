@@ -102,7 +102,9 @@ Json ShapeOf(const ParameterFact& fact) {
   Json shape = Json::object();
   switch (fact.kind) {
     case ParameterFact::Kind::kText:
-      return Texts();
+      if (fact.one_of.empty()) return Texts();
+      shape["enum"] = fact.one_of;
+      break;
     case ParameterFact::Kind::kInteger:
       shape["type"] = "integer";
       break;
@@ -127,6 +129,7 @@ Json ShapeOf(const ParameterFact& fact) {
       break;
   }
   if (fact.at_least) shape["minimum"] = *fact.at_least;
+  if (fact.of_the_job) return shape;
   // A template's value is only known with the item.
   return {
       {"anyOf", {shape, {{"type", "string"}, {"pattern", kTemplatePattern}}}}};
@@ -202,7 +205,9 @@ std::string ReferenceMarkdown() {
     text += "\n" + Row("parameter", "value", "", "meaning");
     text += "|---|---|---|---|\n";
     for (const ParameterFact& fact : type.parameters) {
-      text += Row("`" + fact.name + "`", Name(fact.kind),
+      text += Row("`" + fact.name + "`",
+                  fact.one_of.empty() ? std::string(Name(fact.kind))
+                                      : "one of " + JoinNames(fact.one_of),
                   fact.required ? "required" : "", fact.meaning);
     }
   }

@@ -40,6 +40,12 @@ class WithReader {
       const YamlNode& value = context_.node(with->children[i + 1]);
       const ParameterFact* fact = FindFact(name);
       if (fact == nullptr) continue;
+      if (fact->of_the_job && HoldsTemplate(value)) {
+        context_.Report(value, "'" + fact->name +
+                                   "' is the same for all tasks of a job, so "
+                                   "it cannot hold a template");
+        continue;
+      }
       CheckTemplates(value);
       const std::optional<std::string> text = ReadValue(*fact, value);
       if (!text) continue;
@@ -69,6 +75,22 @@ class WithReader {
     if (value.kind != YamlNode::Kind::kScalar) return false;
     const auto pieces = SplitTemplate(value.text);
     return pieces.ok() && IsWholeTemplate(*pieces);
+  }
+
+  // Recursion ends at SpecLimits::depth_max.
+  bool HoldsTemplate(const YamlNode& value) const {
+    if (value.kind == YamlNode::Kind::kScalar) {
+      const auto pieces = SplitTemplate(value.text);
+      return !pieces.ok() ||
+             std::any_of(pieces->begin(), pieces->end(),
+                         [](const TemplatePiece& piece) {
+                           return piece.kind != TemplatePiece::Kind::kLiteral;
+                         });
+    }
+    return std::any_of(value.children.begin(), value.children.end(),
+                       [this](YamlIndex child) {
+                         return HoldsTemplate(context_.node(child));
+                       });
   }
 
   std::optional<std::string> ReadValue(const ParameterFact& fact,
@@ -109,6 +131,12 @@ class WithReader {
     }
     if (text->empty() && fact.not_empty && fact.kind == Kind::kText) {
       context_.Report(value, shown + " is empty");
+    }
+    const std::vector<std::string>& words = fact.one_of;
+    if (!words.empty() && fact.kind == Kind::kText &&
+        std::find(words.begin(), words.end(), *text) == words.end()) {
+      context_.Report(value,
+                      shown + " is " + Quote(*text) + DidYouMean(*text, words));
     }
     return JsonString(*text);
   }

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "base/digest.h"
+#include "jobs/executor_choice.h"
 #include "jobs/items.h"
 #include "jobs/job_json.h"
 #include "jobs/job_type.h"
@@ -17,8 +18,19 @@ namespace {
 
 // The digest of a job is that of its JSON and, after a dot, of its items, so
 // that the first half can be compared alone.
-std::string DigestOf(const std::string& job_json, std::string_view items) {
-  return ShortDigestHex(job_json) + "." + ShortDigestHex(items);
+std::string DigestOf(const std::string& json_part, std::string_view items) {
+  return json_part + "." + ShortDigestHex(items);
+}
+
+// What the source said of the form is no part of it: the same key stands for
+// the same spec, whatever became of the files beside it.
+std::string JsonPartFor(const JobToAccept& accept) {
+  if (accept.job->form == CodeForm::kUnknown) {
+    return ShortDigestHex(*accept.job_json);
+  }
+  Job spec = *accept.job;
+  spec.form = CodeForm::kUnknown;
+  return ShortDigestHex(JobToJson(spec));
 }
 
 std::string_view JsonPartOf(std::string_view digest) {
@@ -76,7 +88,9 @@ class Preparation {
             ? AddItems(document, accept)
             : absl::OkStatus();
     if (!status.ok()) return status;
-    if (accept.digest.empty()) accept.digest = DigestOf(*accept.job_json, "");
+    if (accept.digest.empty()) {
+      accept.digest = DigestOf(JsonPartFor(accept), "");
+    }
     prepared_.jobs.push_back(std::move(accept));
     return absl::OkStatus();
   }
@@ -87,7 +101,7 @@ class Preparation {
   absl::Status AddItems(uint32_t document, JobToAccept& accept) {
     const auto list = lists_.find(document);
     if (list == lists_.end()) {
-      const std::string json_part = ShortDigestHex(*accept.job_json);
+      const std::string json_part = JsonPartFor(accept);
       if (stored_.has_value() && document < stored_->digests.size() &&
           JsonPartOf(stored_->digests[document]) == json_part) {
         accept.digest = stored_->digests[document];
@@ -107,7 +121,7 @@ class Preparation {
           std::to_string(accept.tasks) + " that it says");
     }
     accept.item_bytes_max = LongestLine(*chunks);
-    accept.digest = DigestOf(*accept.job_json, *list->second);
+    accept.digest = DigestOf(JsonPartFor(accept), *list->second);
     prepared_.items.push_back(
         {.key = submit_.key,
          .document = document,

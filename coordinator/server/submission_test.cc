@@ -38,6 +38,24 @@ TEST(SubmissionTest, AJobGetsItsExecutorCountAndDigest) {
   EXPECT_TRUE(prepared->items.empty());
 }
 
+TEST(SubmissionTest, TheFormDecidesTheExecutorButIsNoPartOfTheDigest) {
+  Job job = NoopJob();
+  job.type = "python";
+  job.with = R"({"function":"m:f"})";
+  std::string digest;
+  for (const CodeForm form : {CodeForm::kAsync, CodeForm::kPlain}) {
+    job.form = form;
+    const absl::StatusOr<PreparedSubmission> prepared = PrepareSubmission(
+        {.key = "k", .jobs = {JobToJson(job)}}, {}, std::nullopt);
+    ASSERT_TRUE(prepared.ok()) << prepared.status();
+    EXPECT_EQ(prepared->jobs[0].executor, form == CodeForm::kAsync
+                                              ? ExecutorKind::kAsync
+                                              : ExecutorKind::kProcessPool);
+    if (digest.empty()) digest = prepared->jobs[0].digest;
+    EXPECT_EQ(prepared->jobs[0].digest, digest);
+  }
+}
+
 TEST(SubmissionTest, ItemsAreCountedMeasuredAndPartOfTheDigest) {
   const Submit submit = {.key = "k", .jobs = {ListJob(3)}};
   const absl::StatusOr<PreparedSubmission> one =
