@@ -222,7 +222,7 @@ std::vector<BadSpec> BadMeaning() {
        "7:23", "it can run on process-pool"},
       {"Workload",
        Head("  type: python\n  with: {function: 'm:f', workload: i/o}\n"),
-       "6:42", "'workload' is 'i/o', did you mean 'io'?"},
+       "6:37", "'workload' is 'i/o', did you mean 'io'?"},
       {"TemplateForTheJob",
        Head("  type: python\n  tasks: {items: [x]}\n"
             "  with: {function: 'm:f', setup: {a: 'm:{{item}}'}}\n"),
