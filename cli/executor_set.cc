@@ -57,7 +57,7 @@ absl::StatusOr<std::string> PythonScript(const std::string& folder) {
   const std::optional<std::string> named =
       EnvironmentVariable("REMUDA_PYTHON_WORKER");
   if (named) return *named;
-  const std::string path = folder + "/remuda_worker.py";
+  const std::string path = folder + "/remuda_worker.pyz";
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file << PythonWorkerSource();
   file.close();

@@ -36,7 +36,7 @@ class Pool {
     options.work_folder = folder + "/work";
     options.log_folder = folder + "/logs";
     const auto script =
-        std::filesystem::absolute("workers/python/remuda_worker.py");
+        std::filesystem::absolute("workers/python/remuda_worker.pyz");
     options.workers = {NativeWorker(helper), PythonWorker(script.string())};
     auto executor = ProcessPoolExecutor::Create(options, *std::move(spawner),
                                                 clock_, [this] {

@@ -1,4 +1,4 @@
-"""Tests of remuda_worker.py by itself: what it is made of, and by hand."""
+"""Tests of the worker's parts, and of the worker by hand."""
 
 import json
 import mmap
@@ -10,15 +10,18 @@ import tempfile
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-WORKER = os.path.join(HERE, "remuda_worker.py")
 sys.path.insert(0, HERE)
 
-import remuda_worker
+from remuda_worker import arguments, failures, results
+from remuda_worker.channel import Cell
+from remuda_worker.functions import Functions
+from remuda_worker.task import TaskFailed
+from worker_driver import worker_file
 
 
 class DescribeTest(unittest.TestCase):
     def test_names_type_and_place(self):
-        describe = remuda_worker.describe_unserialisable
+        describe = results.describe_unserialisable
         self.assertIsNone(describe({"a": [1, 2.5, None, "x", True]}))
         self.assertEqual(
             describe({"rows": [1, {2, 3}]}), "the result['rows'][1] is of type set"
@@ -33,29 +36,29 @@ class DescribeTest(unittest.TestCase):
         self.assertIn("nested too deeply", describe(loop))
 
     def test_to_json_says_what_to_do(self):
-        self.assertEqual(remuda_worker.to_json({"a": "ü"}), '{"a":"ü"}')
-        with self.assertRaisesRegex(remuda_worker.TaskFailed, "of type set"):
-            remuda_worker.to_json({1})
-        with self.assertRaisesRegex(remuda_worker.TaskFailed, "limit is"):
-            remuda_worker.to_json("x" * (remuda_worker.OUTPUT_BYTES_MAX + 1))
+        self.assertEqual(results.to_json({"a": "ü"}), '{"a":"ü"}')
+        with self.assertRaisesRegex(TaskFailed, "of type set"):
+            results.to_json({1})
+        with self.assertRaisesRegex(TaskFailed, "limit is"):
+            results.to_json("x" * (results.OUTPUT_BYTES_MAX + 1))
 
 
 class ArgumentsTest(unittest.TestCase):
     def test_item_is_the_argument_unless_some_are_named(self):
-        arguments = remuda_worker.arguments_of
-        self.assertEqual(arguments({}, 5), ([5], {}))
-        self.assertEqual(arguments({}, None), ([], {}))
-        self.assertEqual(arguments({"args": [1]}, 5), ([1], {}))
-        self.assertEqual(arguments({"kwargs": {"a": 1}}, 5), ([], {"a": 1}))
-        with self.assertRaises(remuda_worker.TaskFailed):
-            arguments({"args": {}}, None)
+        arguments_of = arguments.arguments_of
+        self.assertEqual(arguments_of({}, 5), ([5], {}))
+        self.assertEqual(arguments_of({}, None), ([], {}))
+        self.assertEqual(arguments_of({"args": [1]}, 5), ([1], {}))
+        self.assertEqual(arguments_of({"kwargs": {"a": 1}}, 5), ([], {"a": 1}))
+        with self.assertRaises(TaskFailed):
+            arguments_of({"args": {}}, None)
 
 
 class FunctionsTest(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
-        self.functions = remuda_worker.Functions()
+        self.functions = Functions()
         self.addCleanup(self.functions.forget)
         sys.dont_write_bytecode = True
 
@@ -64,7 +67,7 @@ class FunctionsTest(unittest.TestCase):
             file.write(text)
 
     def get(self, name, job="1", folder=None):
-        return self.functions.get(name, (folder or self.folder.name,), job)
+        return self.functions.get(name, (folder or self.folder.name,), job).call
 
     def test_imports_once_in_a_job_and_again_when_the_file_changed(self):
         self.write("counted", "def f(): return 1\n")
@@ -86,11 +89,11 @@ class FunctionsTest(unittest.TestCase):
 
     def test_says_what_is_missing(self):
         self.write("small", "def one(): pass\n")
-        with self.assertRaisesRegex(remuda_worker.TaskFailed, "it has: one"):
+        with self.assertRaisesRegex(TaskFailed, "it has: one"):
             self.get("small:two")
-        with self.assertRaisesRegex(remuda_worker.TaskFailed, self.folder.name):
+        with self.assertRaisesRegex(TaskFailed, self.folder.name):
             self.get("nosuch:f")
-        with self.assertRaisesRegex(remuda_worker.TaskFailed, "module:function"):
+        with self.assertRaisesRegex(TaskFailed, "module:function"):
             self.get("small")
         # A module that lacks something else fails with its own traceback.
         self.write("needy", "import nosuch_library\n")
@@ -103,7 +106,7 @@ class ExceptionTest(unittest.TestCase):
         try:
             int("x")
         except ValueError as error:
-            text = remuda_worker.describe_exception(error)
+            text = failures.describe_exception(error)
         lines = text.splitlines()
         self.assertTrue(lines[0].startswith("ValueError: invalid literal"), text)
         self.assertEqual(lines[1], "Traceback (most recent call last):")
@@ -113,7 +116,7 @@ class CellTest(unittest.TestCase):
     def test_does_not_begin_what_was_taken_back(self):
         fd = os.memfd_create("cell")
         os.ftruncate(fd, 64)
-        cell = remuda_worker.Cell(fd)
+        cell = Cell(fd)
         pool = mmap.mmap(fd, 64)
         self.assertTrue(cell.begin(7))
         self.assertEqual(struct.unpack_from("=Q", pool, 0), (7,))
@@ -128,7 +131,7 @@ class CellTest(unittest.TestCase):
 class ByHandTest(unittest.TestCase):
     def run_worker(self, *arguments, text=""):
         return subprocess.run(
-            [sys.executable, WORKER, *arguments],
+            [sys.executable, worker_file(), *arguments],
             input=text,
             capture_output=True,
             text=True,

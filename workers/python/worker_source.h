@@ -4,7 +4,7 @@
 
 namespace remuda {
 
-// The text of remuda_worker.py, built into the binary so that one file is all
+// The bytes of remuda_worker.pyz, built into the binary so that one file is all
 // there is to install.
 std::string PythonWorkerSource();
 

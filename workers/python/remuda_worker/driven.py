@@ -1,0 +1,102 @@
+"""Coroutines whose steps the agent and the watchdog can see."""
+
+import collections.abc
+import time
+
+from .task import current
+
+_now = time.monotonic_ns
+
+
+class Step:
+    """What the loop runs at this moment.
+
+    Thread: written by the loop's; the watchdog reads, and may see the task of
+    one step with the time of the next, which it finds out by looking twice.
+    """
+
+    __slots__ = ("task", "began", "coroutine", "on_long", "long_ns", "told", "held_ns")
+
+    def __init__(self, long_ns, on_long):
+        self.task = None
+        self.began = 0
+        self.coroutine = None
+        self.long_ns = long_ns
+        self.on_long = on_long  # called after a step that was that long
+        self.held_ns = 0  # by all steps, since somebody set it to 0
+        self.told = 0  # the `began` of the step that was told about
+
+
+class Driven(collections.abc.Coroutine):
+    """One coroutine of a task: while it steps, the cell holds its task.
+
+    Children that the task makes by asyncio are driven too, for their task.
+    """
+
+    __slots__ = ("coroutine", "task", "numbers", "step")
+
+    def __init__(self, coroutine, task, numbers, step):
+        self.coroutine = coroutine
+        self.task = task
+        self.numbers = numbers
+        self.step = step
+
+    # Both are written out, as a step costs a call less so.
+
+    def send(self, value):
+        task, step, numbers = self.task, self.step, self.numbers
+        numbers[0] = task.number
+        step.coroutine = self.coroutine
+        began = step.began = _now()
+        step.task = task
+        try:
+            return self.coroutine.send(value)
+        finally:
+            step.task = None
+            numbers[0] = 0
+            took = _now() - began
+            task.held_ns += took
+            step.held_ns += took
+            if took > step.long_ns:
+                step.on_long(self, began, took)
+
+    def throw(self, *error):
+        task, step, numbers = self.task, self.step, self.numbers
+        numbers[0] = task.number
+        step.coroutine = self.coroutine
+        began = step.began = _now()
+        step.task = task
+        try:
+            return self.coroutine.throw(*error)
+        finally:
+            step.task = None
+            numbers[0] = 0
+            took = _now() - began
+            task.held_ns += took
+            step.held_ns += took
+            if took > step.long_ns:
+                step.on_long(self, began, took)
+
+    def close(self):
+        self.coroutine.close()
+
+    def __await__(self):
+        return self.coroutine.__await__()
+
+    # What asyncio and debuggers look at.
+
+    def __getattr__(self, name):
+        return getattr(self.coroutine, name)
+
+
+def task_factory(numbers, step, plain_task):
+    """Makes asyncio tasks whose steps are seen, for the current task."""
+
+    def make(loop, coroutine, **options):
+        task = current.get()
+        # A task of its own is driven already.
+        if task is not None and not isinstance(coroutine, Driven):
+            coroutine = Driven(coroutine, task, numbers, step)
+        return plain_task(coroutine, loop=loop, **options)
+
+    return make

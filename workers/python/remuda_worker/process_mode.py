@@ -1,0 +1,217 @@
+"""Mode `process`: one task at a time, on the main thread."""
+
+import collections
+import os
+import resource
+import signal
+import threading
+import time
+
+from .output import FileOutput
+from .runner import Runner
+from .setups import Setups
+from .task import TaskStopped, current, tasks_of
+from .worker import RESULTS_KEPT_NS, Worker, ending_of, ending_of_error
+
+CREDITS = 1024  # tasks that it is willing to hold
+RUN_QUEUE_TASK_NS_MIN = 1_000_000  # shorter tasks are not worth the reading
+
+
+class RunQueue:
+    """How long the main thread has waited for a processor."""
+
+    def __init__(self):
+        try:
+            self.fd = os.open("/proc/self/schedstat", os.O_RDONLY)
+        except OSError:  # the kernel does not count it
+            self.fd = None
+        self.last = self.read()
+
+    def read(self):
+        if self.fd is None:
+            return None
+        try:
+            return int(os.pread(self.fd, 64, 0).split()[1])
+        except (OSError, ValueError, IndexError):
+            return None
+
+    def since_last(self):
+        before, self.last = self.last, self.read()
+        if before is None or self.last is None:
+            return None
+        return max(0, self.last - before)
+
+
+class ProcessMode(Worker):
+    mode = "process"
+
+    def __init__(self, channel, cell, welcome):
+        super().__init__(channel, cell, welcome)
+        self.messages = collections.deque()
+        self.tasks = collections.deque()
+        self.results = []
+        self.results_since = 0
+        self.output = FileOutput(self.log_folder)
+        self.runner = Runner()
+        self.setups = Setups(self.runner.run)
+        self.run_queue = RunQueue()
+        self.draining = False
+        self.main_thread = threading.get_ident()
+        # While a task runs the signal handler may do what the main loop does
+        # between tasks, as that cannot be in the middle of it.
+        self.in_task = False
+        self.nudged = False  # a signal came when no task ran
+        self.current = None
+        signal.signal(signal.SIGTERM, self.on_signal)
+        # A process that a task forks is not the worker.
+        os.register_at_fork(
+            after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        )
+
+    def on_signal(self, _number, _frame):
+        """The pool has something that will not wait until the task's end."""
+        if not self.in_task:
+            self.nudged = True
+            return
+        self.in_task = False
+        self.messages.extend(self.channel.receive(wait=False))
+        self.flush()
+        task = self.current
+        for message in list(self.messages):
+            if message.get("type") != "cancel":
+                continue
+            self.messages.remove(message)
+            if message.get("id") == str(task.number) and not task.stop_sent:
+                task.stop_sent = True
+                self.in_task = True
+                # An async def is cancelled as its loop does it; should it wait
+                # in code of C, the exception gets it out of there.
+                raise TaskStopped("the task was asked to stop")
+        self.in_task = True
+
+    def run(self):
+        self.ready(CREDITS)
+        while True:
+            while self.messages:
+                self.handle(self.messages.popleft())
+            if self.tasks:
+                self.run_task(self.tasks.popleft())
+                continue
+            self.flush()
+            self.cell.rest()
+            if self.draining:
+                self.setups.close()
+                self.runner.close()
+                return
+            self.messages.extend(self.channel.receive(wait=True))
+            self.run_queue.since_last()
+
+    def handle(self, message):
+        kind = message.get("type")
+        if kind == "tasks":
+            self.tasks.extend(tasks_of(message))
+        elif kind == "drain":
+            self.draining = True
+        elif kind == "ping":
+            self.channel.send([{"type": "pong", "number": message.get("number")}])
+        # A cancel of a task that is not running comes too late.
+
+    def run_task(self, task):
+        if self.results and (
+            time.monotonic_ns() - self.results_since > RESULTS_KEPT_NS
+        ):
+            self.flush()
+        number = task.number
+        if not self.cell.begin(number):
+            self.add({"id": str(number), "ending": "returned"})
+            return
+        environ = os.environ
+        environ["REMUDA_JOB_ID"] = str(task.job)
+        environ["REMUDA_TASK_INDEX"] = task.index
+        environ["REMUDA_ATTEMPT"] = str(task.attempt)
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        start = time.monotonic_ns()
+        result = self.call(task)
+        took = time.monotonic_ns() - start
+        if signal.getsignal(signal.SIGTERM) != self.on_signal:
+            signal.signal(signal.SIGTERM, self.on_signal)  # the task took it
+        used_now = resource.getrusage(resource.RUSAGE_SELF)
+        cpu = used_now.ru_utime + used_now.ru_stime - used.ru_utime - used.ru_stime
+        result["id"] = str(number)
+        result["wall_ns"] = took
+        result["cpu_ns"] = int(max(0.0, cpu) * 1e9)
+        result["switches_voluntary"] = used_now.ru_nvcsw - used.ru_nvcsw
+        result["switches_involuntary"] = used_now.ru_nivcsw - used.ru_nivcsw
+        if took > RUN_QUEUE_TASK_NS_MIN:
+            waited = self.run_queue.since_last()
+            if waited is not None:
+                result["run_queue_ns"] = waited
+        logs = self.output.take(number)
+        if logs:
+            self.flush()
+            self.channel.send(logs)
+        self.add(result)
+        if took > RESULTS_KEPT_NS:
+            self.flush()
+
+    def call(self, task):
+        self.current = task
+        token = current.set(task)
+        try:
+            self.in_task = True
+            if self.nudged:
+                self.nudged = False
+                self.on_signal(signal.SIGTERM, None)
+            call = self.prepare(task)
+            function, kwargs = call.function, call.kwargs
+            if call.setups:
+                kwargs = {**kwargs, **self.setups.get(call.setups)}
+            value = function.call(*call.args, **kwargs)
+            if function.form == "async" and hasattr(value, "__await__"):
+                value = self.runner.run(value)
+            self.in_task = False
+            result = ending_of(function.name, value, task)
+        except BaseException as error:  # the next task is not to blame
+            self.in_task = False
+            result = ending_of_error(error)
+        self.current = None
+        current.reset(token)
+        task.ended = True
+        if task.stop_sent:
+            return {"ending": "cancelled", "error": result.get("error", "")}
+        return result
+
+    def add(self, result):
+        if not self.results:
+            self.results_since = time.monotonic_ns()
+        self.results.append(result)
+
+    def flush(self):
+        if self.results:
+            results, self.results = self.results, []
+            self.channel.send([{"type": "results", "results": results}])
+
+    def send_from_task(self, messages):
+        """For code of the task; the signal handler does not come between."""
+        if threading.get_ident() != self.main_thread:
+            self.channel.send(messages)
+            return
+        inside = self.in_task
+        self.in_task = False
+        self.channel.send(messages)
+        self.in_task = inside
+        if inside and self.nudged:
+            self.nudged = False
+            self.on_signal(signal.SIGTERM, None)
+
+    def last_words(self, job, text):
+        results = self.results
+        task = self.current
+        if task is not None:
+            results.append({"id": str(task.number), "ending": "error", "error": text})
+        for held in self.tasks:
+            end = {"id": str(held.number), "ending": "returned"}
+            if held.job == job:
+                end = {**end, "ending": "error", "error": text}
+            results.append(end)
+        return [{"type": "results", "results": results}]

@@ -1,0 +1,75 @@
+"""A task as it was given, and what is known of it while it runs."""
+
+import contextvars
+
+# The task whose code runs in this context: prints, logs and progress are its.
+current = contextvars.ContextVar("remuda_task", default=None)
+
+
+class TaskStopped(KeyboardInterrupt):
+    """Raised within a task that was asked to stop, so that it may clean up."""
+
+
+class TaskFailed(Exception):
+    """What went wrong is said in full; no traceback of ours would help."""
+
+
+class Task:
+    __slots__ = (
+        "number",
+        "index",
+        "attempt",
+        "parameters",
+        "item",
+        "job",
+        "outputs",
+        "stop_sent",
+        "ended",
+        "began",
+        "streams",
+        "runner",  # what runs it: a thread, or the asyncio task
+        "told",  # when progress was last told
+        "held_ns",  # how long its steps have taken
+        "files",  # how many of its results are files
+    )
+
+    def __init__(self, number, index, attempt, parameters, item, job, outputs):
+        self.number = number
+        self.index = index
+        self.attempt = attempt
+        self.parameters = parameters
+        self.item = item
+        self.job = job
+        self.outputs = outputs
+        self.stop_sent = False
+        self.ended = False
+        self.began = 0
+        self.streams = None
+        self.runner = None
+        self.told = 0.0
+        self.held_ns = 0
+        self.files = 0
+
+
+def tasks_of(message):
+    """The tasks of one message, in their order."""
+    job = message.get("job")
+    outputs = message.get("outputs") or None
+    shared = message.get("parameters") or {}
+    several = message.get("range")
+    if several is not None:
+        number, index = int(several["id"]), int(several["index"])
+        attempt = several["attempt"]
+        for i in range(several["count"]):
+            yield Task(number + i, str(index + i), attempt, shared, None, job, outputs)
+        return
+    for each in message["tasks"]:
+        yield Task(
+            int(each["id"]),
+            each["index"],
+            each["attempt"],
+            each.get("parameters", shared),
+            each.get("item"),
+            job,
+            outputs,
+        )

@@ -1,0 +1,229 @@
+"""Mode `threads`: up to `slots` tasks at a time, each on a thread."""
+
+import collections
+import queue
+import threading
+import time
+
+from .runner import Runner
+from .setups import Setups
+from .side_by_side import CREDITS_BEYOND_SLOTS, SideBySide
+from .task import TaskStopped, current, tasks_of
+from .worker import ending_of, ending_of_error
+
+CLOSE_SECONDS = 5  # for closing what the threads' set-up made
+SEND_SECONDS = 0.0005  # how long ends are kept for company
+
+
+class ThreadMode(SideBySide):
+    """Reads on one thread, imports on the main thread, runs on the others.
+
+    Thread: `pending`, `threads` and `idle` under `room`.
+    """
+
+    mode = "threads"
+
+    def __init__(self, channel, cell, welcome):
+        super().__init__(channel, cell, welcome)
+        self.received = queue.SimpleQueue()  # for the main thread
+        self.room = threading.Condition()
+        self.pending = collections.deque()  # prepared, in order
+        self.threads = []
+        self.idle = 0
+        self.closing = False
+        self.anything_to_send = threading.Event()
+
+    def run(self):
+        threading.Thread(target=self.read, daemon=True).start()
+        threading.Thread(target=self.send_ends, daemon=True).start()
+        self.ready(self.slots + CREDITS_BEYOND_SLOTS)
+        while True:
+            message = self.received.get()
+            if message["type"] == "drain":
+                break
+            self.add_tasks(message)
+        self.finish()
+
+    def read(self):
+        while True:
+            for message in self.channel.receive(wait=True):
+                kind = message.get("type")
+                if kind == "tasks":
+                    tasks = list(tasks_of(message))
+                    with self.lock:
+                        self.held.update((task.number, task) for task in tasks)
+                    self.received.put({"type": "tasks", "tasks": tasks})
+                elif kind == "drain":
+                    self.received.put(message)
+                elif kind == "cancel":
+                    self.cancel(int(message["id"]))
+                elif kind == "ping":
+                    pong = {"type": "pong", "number": message.get("number")}
+                    self.channel.send([pong])
+
+    # The main thread.
+
+    def add_tasks(self, message):
+        for task in message["tasks"]:
+            if task.stop_sent:
+                self.end_and_tell(task, {"ending": "cancelled"})
+                continue
+            token = current.set(task)
+            try:
+                call = self.prepare(task)
+            except BaseException as error:
+                self.end_and_tell(task, ending_of_error(error))
+                continue
+            finally:
+                current.reset(token)
+            self.dispatch(task, call)
+
+    def dispatch(self, task, call):
+        with self.room:
+            self.pending.append((task, call))
+            if self.idle >= len(self.pending):
+                self.room.notify()
+            elif len(self.threads) < self.slots:
+                thread = threading.Thread(target=self.work, daemon=True)
+                self.threads.append(thread)
+                thread.start()
+
+    def finish(self):
+        """Does what is held; then each thread closes what it made."""
+        with self.room:
+            self.closing = True
+            self.room.notify_all()
+        for thread in list(self.threads):
+            while thread.is_alive():
+                thread.join(CLOSE_SECONDS)
+                if not self.held:
+                    break  # it hangs in a close of the user's
+        self.flush()
+
+    def check(self, function, task):
+        super().check(function, task)
+        from .shared_objects import findings_of
+
+        findings = findings_of(function, task.job)
+        if findings:
+            self.channel.send(findings)
+
+    # The threads of tasks.
+
+    def work(self):
+        runner = Runner()
+        setups = Setups(runner.run)
+        while True:
+            with self.room:
+                self.idle += 1
+                while not self.pending and not self.closing:
+                    self.room.wait()
+                self.idle -= 1
+                if not self.pending:
+                    break
+                task, call = self.pending.popleft()
+            self.run_task(task, call, runner, setups)
+        setups.close()
+        runner.close()
+
+    def run_task(self, task, call, runner, setups):
+        token = current.set(task)
+        cpu = time.thread_time_ns()
+        ending = None
+        if self.enter(task, runner):
+            ending = self.attempt(task, call, runner, setups)
+        current.reset(token)
+        if ending is None:
+            ending = {"ending": "cancelled"}
+        ending["cpu_ns"] = time.thread_time_ns() - cpu
+        self.end_and_tell(task, ending)
+
+    def enter(self, task, runner):
+        """From here on the task can be stopped; false if it is already."""
+        with self.lock:
+            if task.stop_sent:
+                return False
+            task.runner = (threading.get_ident(), runner)
+        task.began = time.monotonic_ns()
+        return True
+
+    def attempt(self, task, call, runner, setups):
+        """The ending; None if what stopped the task came when it had ended.
+
+        TaskStopped is raised at most once, at any step from enter() to
+        leave(): none of it may get out of here.
+        """
+        ending = None
+        tried = False
+        while True:
+            try:
+                if not tried:
+                    tried = True
+                    ending = self.call(task, call, runner, setups)
+                self.leave(task)
+                return ending
+            except TaskStopped:
+                continue
+
+    @staticmethod
+    def call(task, call, runner, setups):
+        try:
+            function, kwargs = call.function, call.kwargs
+            if call.setups:
+                kwargs = {**kwargs, **setups.get(call.setups)}
+            value = function.call(*call.args, **kwargs)
+            if function.form == "async" and hasattr(value, "__await__"):
+                value = runner.run(value)
+            return ending_of(function.name, value, task)
+        except BaseException as error:  # the next task is not to blame
+            return ending_of_error(error)
+
+    def leave(self, task):
+        """From here on nothing is raised in the task's thread."""
+        with self.lock:
+            ident, task.runner = task.runner, None
+            if ident is not None and task.stop_sent:
+                raise_in_thread(ident[0], None)
+
+    def end_and_tell(self, task, ending):
+        if self.end(task, ending):
+            self.flush()
+        elif not self.anything_to_send.is_set():
+            self.anything_to_send.set()
+
+    def send_ends(self):
+        """Sends ends that nobody else has sent, a little later."""
+        while True:
+            self.anything_to_send.wait()
+            self.anything_to_send.clear()
+            # With nothing else to do there is no company to wait for.
+            if self.pending:
+                time.sleep(SEND_SECONDS)
+            self.flush()
+
+    # The reader.
+
+    def cancel(self, number):
+        with self.lock:
+            task = self.held.get(number)
+            if task is None or task.stop_sent:
+                return
+            task.stop_sent = True
+            if task.runner is None:
+                return  # it has not begun, or ends
+            ident, runner = task.runner
+            if not runner.stop():
+                raise_in_thread(ident, TaskStopped)
+
+
+def raise_in_thread(ident, kind):
+    """Raises `kind` in the thread as soon as it runs Python; None: no more.
+
+    Code of C, as a wait for a socket, is not interrupted.
+    """
+    try:
+        from ctypes import c_ulong, py_object, pythonapi
+    except ImportError:  # a Python without ctypes: force will have to do
+        return
+    wanted = None if kind is None else py_object(kind)
+    pythonapi.PyThreadState_SetAsyncExc(c_ulong(ident), wanted)

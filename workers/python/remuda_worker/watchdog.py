@@ -1,0 +1,142 @@
+"""Notices, while it lasts, that one task holds the event loop."""
+
+import linecache
+import os
+import re
+import sys
+import threading
+import time
+
+from .preflight import users_frame
+
+BLOCKED_SECONDS = float(os.environ.pop("REMUDA_LOOP_BLOCKED_SECONDS", "0.25"))
+TOLD_AGAIN_SECONDS = 1.0
+LOOKS = 4  # in the time after which a loop counts as blocked
+
+REMEDIES = {
+    "time.sleep": "await asyncio.sleep() instead",
+}
+REMEDY = (
+    "await remuda.offload(function, ...) for what blocks or computes, or use "
+    "executor: thread-pool"
+)
+
+
+class Watchdog:
+    """Looks at the loop's step from a thread of its own.
+
+    Code of C that keeps the interpreter's lock stops this thread as well: such
+    a step is told about afterwards, and the finding says so.
+    """
+
+    def __init__(self, worker):
+        self.worker = worker
+        self.step = worker.step
+        self.main = threading.get_ident()
+        self.stopped = threading.Event()
+        self.told_at = 0.0
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def start(self):
+        self.thread.start()
+
+    def stop(self):
+        self.stopped.set()
+
+    def run(self):
+        step = self.step
+        while not self.stopped.wait(BLOCKED_SECONDS / LOOKS):
+            task, began = step.task, step.began
+            if task is None:
+                continue
+            lasted = (time.monotonic_ns() - began) / 1e9
+            if lasted < BLOCKED_SECONDS:
+                continue
+            if step.told == began and (
+                time.monotonic() - self.told_at < TOLD_AGAIN_SECONDS
+            ):
+                continue
+            frame = sys._current_frames().get(self.main)
+            if step.task is task and step.began == began:
+                self.tell(task, began, lasted, frame)
+
+    def tell(self, task, began, lasted, frame):
+        self.step.told = began
+        self.told_at = time.monotonic()
+        users, inner = users_frame(frame)
+        finding = {
+            "type": "finding",
+            "code": "loop_blocked",
+            "job": str(task.job),
+            "id": str(task.number),
+            "seconds": round(lasted, 3),
+        }
+        where = "in code that cannot be named"
+        called = None
+        if users is not None:
+            place(finding, users.f_code, users.f_lineno)
+            called = called_thing(users, inner)
+            where = place_text(finding)
+        if called:
+            where += f", inside {called}"
+        remedy = REMEDIES.get(called, REMEDY)
+        finding["text"] = (
+            f"task {task.index} has held the event loop for {lasted:.1f} s {where}, "
+            f"and all others on it wait: {remedy}"
+        )
+        self.worker.channel.send([finding])
+
+    def on_long_step(self, driven, began, took):
+        """After a step; on the loop's thread."""
+        if self.step.told == began:
+            return
+        seconds = took / 1e9
+        finding = {
+            "type": "finding",
+            "code": "loop_blocked",
+            "job": str(driven.task.job),
+            "id": str(driven.task.number),
+            "seconds": round(seconds, 3),
+        }
+        code = getattr(driven.coroutine, "cr_code", None)
+        where = ""
+        if code is not None:
+            place(finding, code, code.co_firstlineno)
+            where = f" {place_text(finding)}"
+        finding["text"] = (
+            f"task {driven.task.index} held the event loop for {seconds:.1f} s{where}; "
+            "it is seen only now, as it ran code that keeps the interpreter's lock, "
+            f"so which line it was is not known: {REMEDY}"
+        )
+        self.worker.channel.send([finding])
+
+
+def place(finding, code, line):
+    finding["function"] = getattr(code, "co_qualname", code.co_name)
+    finding["file"] = code.co_filename
+    finding["line"] = line
+
+
+def place_text(finding):
+    file = os.path.basename(finding["file"])
+    return f"in {finding['function']} ({file}:{finding['line']})"
+
+
+def called_thing(users, inner):
+    """What the user's line called: by the frame of it, or by its text."""
+    if inner is not None:
+        module = inner.f_globals.get("__name__", "")
+        name = getattr(inner.f_code, "co_qualname", inner.f_code.co_name)
+        return f"{module}.{name}"
+    line = linecache.getline(users.f_code.co_filename, users.f_lineno)
+    names = re.findall(r"([A-Za-z_][\w.]*)\s*\(", line)
+    names = [name for name in names if name not in ("if", "while", "return", "for")]
+    if not names:
+        return None
+    # The outermost call of the line runs last; what it is called by in the
+    # module it comes from says more than how it was imported.
+    function = users.f_globals.get(names[-1])
+    module = getattr(function, "__module__", None)
+    if module in ("time", "socket", "subprocess", "select"):
+        return f"{module}.{names[-1]}"
+    return names[-1]
