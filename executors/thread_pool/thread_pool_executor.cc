@@ -1,7 +1,5 @@
 #include "executors/thread_pool/thread_pool_executor.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <deque>
 #include <list>
@@ -16,14 +14,15 @@
 #include "base/mutex.h"
 #include "executors/handlers/run_blocking.h"
 #include "executors/outcome_queue.h"
+#include "executors/thread_meter.h"
 
 namespace remuda {
 namespace {
 
-// Reading a thread's CPU time is a system call, so of shorter tasks only one
-// in kCpuSampling pays for it.
+// Measuring what a thread uses takes system calls, so of shorter tasks only one
+// in kUsageSampling pays for it.
 constexpr Duration kShortTask = std::chrono::microseconds(100);
-constexpr int kCpuSampling = 64;
+constexpr int kUsageSampling = 64;
 
 // While tasks are that short, one thread is faster than many that take turns;
 // another one stands by in case that a task does block after all.
@@ -31,13 +30,6 @@ constexpr Duration kTooShortToShare = std::chrono::microseconds(20);
 constexpr Duration kStandBy = std::chrono::microseconds(500);
 // Of one task in the average, so that a single pause counts little.
 constexpr Duration kServiceMax = std::chrono::microseconds(200);
-
-Duration ThreadCpuTime() {
-  timespec time;
-  CHECK(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time) == 0);
-  return std::chrono::seconds(time.tv_sec) +
-         std::chrono::nanoseconds(time.tv_nsec);
-}
 
 Outcome Unfinished(AttemptId id, Ending ending, Duration wall,
                    std::string error) {
@@ -222,18 +214,21 @@ bool ThreadPoolExecutor::Pool::Finish(Worker& worker, Outcome outcome,
 
 void ThreadPoolExecutor::Pool::Work(std::list<Worker>::iterator worker) {
   ThreadStates states;
+  ThreadMeter meter;
   std::stop_token stop;
   MonotonicTime now;
   Duration wall_before = kShortTask;
   int until_sample = 0;
   while (std::optional<Attempt> attempt = TakeNext(*worker, now, stop)) {
     const bool sample = wall_before >= kShortTask || --until_sample < 0;
-    if (sample) until_sample = kCpuSampling;
-    const Duration cpu_began = sample ? ThreadCpuTime() : Duration::zero();
+    if (sample) {
+      until_sample = kUsageSampling;
+      meter.Begin();
+    }
     const MonotonicTime began = worker->began;
     BlockingHandler& handler = *handlers_.find(attempt->work->job.type)->second;
     Outcome outcome = RunBlocking(handler, *attempt, states, stop);
-    if (sample) outcome.usage.cpu = ThreadCpuTime() - cpu_began;
+    if (sample) meter.End(outcome.usage);
     if (!Finish(*worker, std::move(outcome), now)) break;
     wall_before = now - began;
   }

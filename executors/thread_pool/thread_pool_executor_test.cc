@@ -211,7 +211,7 @@ TEST_F(ThreadPoolExecutorTest, DestructionGivesUpOnDeafCode) {
   gate_->Open();
 }
 
-TEST_F(ThreadPoolExecutorTest, CountsCpuTimeOfLongTasks) {
+TEST_F(ThreadPoolExecutorTest, CountsWhatLongTasksUse) {
   MakePool({.slots = 1});
   Attempt attempt = Gates(1)[0];
   attempt.work = MakeWork("sleep", "{\"seconds\": 0.01}");
@@ -219,6 +219,9 @@ TEST_F(ThreadPoolExecutorTest, CountsCpuTimeOfLongTasks) {
   const std::vector<Outcome> outcomes = Await(1);
   ASSERT_TRUE(outcomes[0].usage.cpu.has_value());
   EXPECT_GE(outcomes[0].wall, std::chrono::milliseconds(10));
+  // A sleep gives up the core.
+  EXPECT_GE(outcomes[0].usage.switches_voluntary.value_or(0), 1u);
+  EXPECT_TRUE(outcomes[0].usage.switches_involuntary.has_value());
 }
 
 }  // namespace
