@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cli/words.h"
+#include "jobs/byte_size_text.h"
 #include "jobs/executor_choice.h"
 #include "jobs/items.h"
 #include "jobs/job_type.h"
@@ -57,6 +58,8 @@ absl::StatusOr<JobPlan> PlanJob(const ResolvedJob& resolved) {
                .tasks = TaskCount(job.tasks),
                .executor = choice->kind,
                .reason = choice->reason,
+               .resources = job.resources,
+               .outputs_to = job.outputs.to,
                .examples = {}};
   absl::Status rendered = ForItems(
       resolved, plan.tasks, [&](TaskIndex index, const std::string& item) {
@@ -71,6 +74,31 @@ absl::StatusOr<JobPlan> PlanJob(const ResolvedJob& resolved) {
       });
   if (!rendered.ok()) return rendered;
   return plan;
+}
+
+nlohmann::ordered_json ResourcesJson(const Resources& resources) {
+  using Json = nlohmann::ordered_json;
+  return {
+      {"cpu", resources.cpu},
+      {"memory_bytes",
+       resources.memory_bytes == 0 ? Json() : Json(resources.memory_bytes)}};
+}
+
+// What is not the default of a task: empty for most jobs.
+std::string NeedsText(const JobPlan& plan) {
+  std::string text;
+  if (plan.resources != Resources{}) {
+    text += "  each task: " + std::to_string(plan.resources.cpu) + " cpu";
+    if (plan.resources.memory_bytes != 0) {
+      text +=
+          ", at most " + ByteSizeText(plan.resources.memory_bytes) + " memory";
+    }
+    text += "\n";
+  }
+  if (!plan.outputs_to.empty()) {
+    text += "  files of tasks go to " + SafeText(plan.outputs_to, 160) + "\n";
+  }
+  return text;
 }
 
 }  // namespace
@@ -93,6 +121,7 @@ std::string PlanText(const std::vector<JobPlan>& plans) {
             (plan.tasks == 1 ? " task" : " tasks") + " of type " + plan.type +
             "\n  on " + std::string(Name(plan.executor)) + ": " + plan.reason +
             "\n";
+    text += NeedsText(plan);
     for (size_t i = 0; i < plan.examples.size(); ++i) {
       text += "  task " + std::to_string(i) + ": " +
               SafeText(plan.examples[i], 160) + "\n";
@@ -114,6 +143,9 @@ std::string PlanJson(const std::vector<JobPlan>& plans) {
                     {"tasks", plan.tasks},
                     {"executor", std::string(Name(plan.executor))},
                     {"executor_reason", plan.reason},
+                    {"resources", ResourcesJson(plan.resources)},
+                    {"outputs_to",
+                     plan.outputs_to.empty() ? Json() : Json(plan.outputs_to)},
                     {"examples", std::move(examples)}});
   }
   return Json({{"jobs", std::move(list)}})

@@ -17,6 +17,8 @@ struct JobPlan {
   uint64_t tasks = 0;
   ExecutorKind executor = ExecutorKind::kProcessPool;
   std::string reason;
+  Resources resources;
+  std::string outputs_to;  // empty: no files are kept
   // The parameters of the first tasks, as JSON.
   std::vector<std::string> examples;
 };

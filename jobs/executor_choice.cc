@@ -116,6 +116,10 @@ std::string WhyImpossible(const Job& job, const JobType& type,
     return "'enforce: hard' cannot be kept on the executor " + Quoted(kind) +
            ": tasks share a process there; use 'process-pool'";
   }
+  if (kind != kProcessPool && job.resources.memory_bytes != 0) {
+    return "'resources.memory' cannot be kept on the executor " + Quoted(kind) +
+           ": tasks share a process there; use 'process-pool'";
+  }
   return "";
 }
 
@@ -157,6 +161,15 @@ absl::Status CheckHard(const Job& job, const JobType& type) {
       "'enforce: hard' needs the executor 'process-pool', and job type '" +
       type.name + "' can run on " + ExecutorNames(type) +
       " only; leave 'enforce' out");
+}
+
+absl::Status CheckMemory(const Job& job, const JobType& type) {
+  if (job.resources.memory_bytes == 0) return absl::OkStatus();
+  if (CanRunOn(type, kProcessPool)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "'resources.memory' needs the executor 'process-pool', and job type '" +
+      type.name + "' can run on " + ExecutorNames(type) +
+      " only; leave 'memory' out");
 }
 
 // The table's choice, or the next best that is possible.
@@ -210,6 +223,9 @@ absl::StatusOr<ExecutorChoice> ChooseExecutor(const Job& job,
     return absl::InvalidArgumentError(WhyImpossible(job, type, *facts, *asked));
   }
   if (const absl::Status hard = CheckHard(job, type); !hard.ok()) return hard;
+  if (const absl::Status memory = CheckMemory(job, type); !memory.ok()) {
+    return memory;
+  }
   if (asked) {
     std::string why_not = WhyImpossible(job, type, *facts, *asked);
     if (!why_not.empty()) return absl::InvalidArgumentError(why_not);
@@ -219,6 +235,11 @@ absl::StatusOr<ExecutorChoice> ChooseExecutor(const Job& job,
     return ExecutorChoice{kProcessPool,
                           "'enforce: hard' needs a process that can be killed "
                           "without neighbours"};
+  }
+  if (job.resources.memory_bytes != 0) {
+    return ExecutorChoice{kProcessPool,
+                          "'resources.memory' needs a process of the task's "
+                          "own, whose memory can be limited"};
   }
   std::string refused;
   if (job.executor.prefer) {

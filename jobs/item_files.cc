@@ -383,6 +383,9 @@ absl::StatusOr<ResolvedJob> ResolveItems(const Job& job,
   ResolvedJob resolved;
   resolved.job = job;
   resolved.job.with = WithAbsolutePaths(job, folder);
+  if (!job.outputs.to.empty()) {
+    resolved.job.outputs.to = AbsolutePath(job.outputs.to, folder);
+  }
   if (IsComputed(job.tasks)) return resolved;
   return WithItems(std::move(resolved), ReadItems(job, folder));
 }
@@ -394,6 +397,12 @@ absl::StatusOr<ResolvedJob> ResolveSentItems(
   absl::StatusOr<std::string> with = WithoutFolder(job);
   if (!with.ok()) return with.status();
   resolved.job.with = *std::move(with);
+  if (!job.outputs.to.empty() && !job.outputs.to.starts_with('/')) {
+    return absl::InvalidArgumentError(
+        "outputs.to: '" + job.outputs.to +
+        "' is relative, but this spec came without its folder; write the "
+        "whole path, as the agents see it");
+  }
   if (IsComputed(job.tasks)) return resolved;
   return WithItems(std::move(resolved), SentItems(job, files));
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "jobs/duration_text.h"
+#include "jobs/output_rules.h"
 
 namespace remuda {
 namespace {
@@ -82,6 +83,17 @@ absl::Status CheckRetry(const RetryPolicy& retry) {
   return absl::OkStatus();
 }
 
+absl::Status CheckResources(const Resources& resources) {
+  if (resources.cpu < 1 || resources.cpu > kCpusMax) {
+    return Bad("resources.cpu is not from 1 to " + std::to_string(kCpusMax));
+  }
+  const uint64_t memory = resources.memory_bytes;
+  if (memory != 0 && (memory < kMemoryBytesMin || memory > kMemoryBytesMax)) {
+    return Bad("resources.memory_bytes is out of range");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckLabels(const Job& job) {
   if (job.labels.size() > kLabelsMax) return Bad("too many labels");
   for (const auto& [name, value] : job.labels) {
@@ -128,6 +140,12 @@ absl::Status CheckJob(const Job& job) {
     return Bad("success.failed_max_percent is not from 0 to 100");
   }
   if (absl::Status status = CheckLabels(job); !status.ok()) return status;
+  if (absl::Status status = CheckResources(job.resources); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = CheckOutputRules(job); !status.ok()) {
+    return status;
+  }
   if (absl::Status status = CheckTasks(job.tasks); !status.ok()) {
     return status;
   }

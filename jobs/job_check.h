@@ -13,6 +13,9 @@ inline constexpr uint32_t kRetryAttemptsMax = 1000;
 inline constexpr size_t kLabelsMax = 64;
 inline constexpr size_t kLabelBytesMax = 256;  // of a label's name or value
 inline constexpr size_t kAxesMax = 32;
+inline constexpr uint32_t kCpusMax = 1024;
+inline constexpr uint64_t kMemoryBytesMin = uint64_t{1} << 20;
+inline constexpr uint64_t kMemoryBytesMax = uint64_t{1} << 50;
 
 // The rule for names of jobs and queues, and how errors state it.
 bool IsName(std::string_view text);

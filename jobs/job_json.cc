@@ -308,6 +308,38 @@ absl::StatusOr<SuccessPolicy> ReadSuccess(const Json& json) {
   return success;
 }
 
+absl::StatusOr<Resources> ReadResources(const Json& json) {
+  Members members(json, "resources");
+  Resources resources;
+  resources.cpu = static_cast<uint32_t>(members.Integer("cpu", 1, 1, kCpusMax));
+  resources.memory_bytes = static_cast<uint64_t>(members.Integer(
+      "memory_bytes", 0, 0, static_cast<int64_t>(kMemoryBytesMax)));
+  if (absl::Status status = members.Finish(); !status.ok()) return status;
+  return resources;
+}
+
+absl::StatusOr<OutputRules> ReadOutputs(const Json& json) {
+  Members members(json, "outputs");
+  OutputRules rules;
+  rules.to = members.Text("to", "");
+  // By now the client has made it so; a task runs in a folder of its own.
+  if (!rules.to.empty() && !rules.to.starts_with('/')) {
+    members.Fail("to", "is not an absolute path");
+  }
+  if (const Json* files = members.Find("files")) {
+    if (!files->is_array()) members.Fail("files", "is not a list");
+    for (const Json& pattern : *files) {
+      if (pattern.is_string()) {
+        rules.files.push_back(pattern.get<std::string>());
+      } else {
+        members.Fail("files", "has a pattern that is not text");
+      }
+    }
+  }
+  if (absl::Status status = members.Finish(); !status.ok()) return status;
+  return rules;
+}
+
 // The value, or its default with the error left in `members`.
 template <typename T>
 T Take(Members& members, absl::StatusOr<T> value) {
@@ -336,6 +368,13 @@ std::string JobToJson(const Job& job) {
                {"timeout_is_hard", job.timeout_is_hard},
                {"retry", RetryToJson(job.retry)},
                {"success", std::move(success)}};
+  if (job.resources != Resources{}) {
+    json["resources"] = {{"cpu", job.resources.cpu},
+                         {"memory_bytes", job.resources.memory_bytes}};
+  }
+  if (job.outputs != OutputRules{}) {
+    json["outputs"] = {{"to", job.outputs.to}, {"files", job.outputs.files}};
+  }
   if (job.form != CodeForm::kUnknown) json["form"] = Name(job.form);
   return Dump(json);
 }
@@ -372,6 +411,8 @@ absl::StatusOr<Job> JobFromJson(const std::string& text) {
   job.timeout_is_hard = members.Bool("timeout_is_hard", false);
   job.retry = Take(members, ReadRetry(Object(members, "retry")));
   job.success = Take(members, ReadSuccess(Object(members, "success")));
+  job.resources = Take(members, ReadResources(Object(members, "resources")));
+  job.outputs = Take(members, ReadOutputs(Object(members, "outputs")));
   job.form = members.Form("form");
   if (absl::Status status = members.Finish(); !status.ok()) return status;
   if (absl::Status status = CheckJob(job); !status.ok()) return status;

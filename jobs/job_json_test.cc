@@ -27,6 +27,7 @@ Job FullJob() {
   job.retry.factor = 1.1;
   job.retry.on_error = false;
   job.retry.on_exit = {{3, 3}, {64, 78}};
+  job.resources = {.cpu = 4, .memory_bytes = uint64_t{256} << 20};
   job.success.failed_max = 5;
   job.success.failed_max_percent = 0.1;
   return job;
@@ -50,6 +51,17 @@ TEST(JobJsonTest, EveryMemberComesBack) {
   range.tasks.step = 3;
   range.executor = {.exactly = ExecutorKind::kAsync};
   EXPECT_EQ(JobFromJson(JobToJson(range)).value(), range);
+}
+
+TEST(JobJsonTest, OutputsComeBackAndAreAbsolute) {
+  Job job = FullJob();
+  job.type = "command";
+  job.outputs = {"/results", {"*.txt", "a/*"}};
+  EXPECT_EQ(JobFromJson(JobToJson(job)).value(), job);
+  job.outputs.to = "results";
+  EXPECT_EQ(Refusal(JobToJson(job)), "outputs.to is not an absolute path");
+  job.outputs = {"/results", {"../a"}};
+  EXPECT_NE(Refusal(JobToJson(job)).find("leaves the task"), std::string::npos);
 }
 
 TEST(JobJsonTest, ItemsAndPathsStayBehind) {

@@ -10,9 +10,11 @@
 #include "jobs/job_check.h"
 #include "jobs/job_type.h"
 #include "jobs/nearest_name.h"
+#include "jobs/output_rules.h"
 #include "jobs/percent_text.h"
 #include "jobs/spec_context.h"
 #include "jobs/spec_needs.h"
+#include "jobs/spec_resources.h"
 #include "jobs/spec_schema.h"
 #include "jobs/spec_shape.h"
 #include "jobs/spec_tasks.h"
@@ -49,10 +51,13 @@ class DocumentReader {
     ReadTimeout(job);
     ReadRetry(job);
     ReadSuccess(job);
+    job.resources = ReadResources(context_, spec_);
+    job.outputs = ReadOutputs(context_, spec_);
     if (const JobType* type = FindJobType(job.type)) {
       job.with = ReadWith(context_, context_.Find(spec_, "with"), *spec_, *type,
                           tasks.scope);
       CheckExecutor(job, *type);
+      CheckOutputs(job);
     }
     return job;
   }
@@ -250,6 +255,8 @@ class DocumentReader {
     const YamlNode* at = context_.Find(spec_, "executor");
     if (job.timeout_is_hard && (at == nullptr || !type.killable)) {
       at = context_.Find(context_.Find(spec_, "timeout"), "enforce");
+    } else if (job.resources.memory_bytes != 0 && at == nullptr) {
+      at = context_.Find(context_.Find(spec_, "resources"), "memory");
     }
     if (at != nullptr && at->kind == YamlNode::Kind::kMap) {
       const YamlNode* required = context_.Find(at, "require");
@@ -257,6 +264,17 @@ class DocumentReader {
     }
     context_.Report(at != nullptr ? *at : document_,
                     std::string(choice.status().message()));
+  }
+
+  void CheckOutputs(const Job& job) {
+    const YamlNode* outputs = context_.Find(spec_, "outputs");
+    if (outputs == nullptr || outputs->kind != YamlNode::Kind::kMap) return;
+    for (const std::string& pattern : job.outputs.files) {
+      if (!WhyBadOutputPattern(pattern).empty()) return;  // reported there
+    }
+    if (job.outputs.to.empty()) return;  // and this by its shape
+    const absl::Status status = CheckOutputRules(job);
+    if (!status.ok()) context_.Report(*outputs, std::string(status.message()));
   }
 
   SpecContext& context_;

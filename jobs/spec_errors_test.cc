@@ -330,9 +330,8 @@ std::vector<BadSpec> BadTemplates() {
 std::vector<BadSpec> BadLater() {
   std::vector<BadSpec> specs;
   for (const char* key :
-       {"limits: [web]", "deadline: 2h", "resources: {cpu: 1}",
-        "placement: {labels: {zone: a}}", "needs: [b]", "env: {A: b}",
-        "files: [a]", "outputs: [a]", "secrets: [a]", "batch: 10",
+       {"limits: [web]", "deadline: 2h", "placement: {labels: {zone: a}}",
+        "needs: [b]", "env: {A: b}", "files: [a]", "secrets: [a]", "batch: 10",
         "schedule: daily", "delivery: at-most-once", "speculative: true",
         "key: abc"}) {
     const std::string name(key, std::string(key).find(':'));
@@ -344,6 +343,43 @@ std::vector<BadSpec> BadLater() {
   specs.push_back({"Later_queue", Noop("  queue: night\n"), "6:10",
                    "the queue 'night' is not supported yet"});
   return specs;
+}
+
+std::vector<BadSpec> BadResources() {
+  const auto with = [](const std::string& line) {
+    return Noop("  " + line + "\n");
+  };
+  const std::string command = "  type: command\n  with: {argv: [ls]}\n";
+  return {
+      {"CpuFraction", with("resources: {cpu: 1.5}"), "6:20",
+       "has to be a whole number: it is the slots"},
+      {"CpuZero", with("resources: {cpu: 0}"), "6:20", "at least 1"},
+      {"CpuMany", with("resources: {cpu: 1025}"), "6:20", "at most 1024"},
+      {"MemoryNoUnit", with("resources: {memory: 256}"), "6:23",
+       "has no unit; write '256Mi'"},
+      {"MemoryBadUnit", with("resources: {memory: 256MB}"), "6:23",
+       "units are Ki, Mi, Gi and Ti"},
+      {"MemoryNegative", with("resources: {memory: -1Mi}"), "6:23",
+       "cannot be negative"},
+      {"MemorySmall", with("resources: {memory: 4Ki}"), "6:23",
+       "from 1Mi to 1024Ti"},
+      {"MemoryOnThreads",
+       with("resources: {memory: 64Mi}\n  executor: thread-pool"), "7:13",
+       "cannot be kept on the executor 'thread-pool'"},
+      {"ResourceName", with("resources: {mem: 64Mi}"), "6:15",
+       "possible are cpu and memory"},
+      {"OutputsNoFolder", Head(command + "  outputs: {files: [a]}\n"), "7:12",
+       "'to' is missing"},
+      {"OutputsNoFiles", Head(command + "  outputs: {to: x}\n"), "7:12",
+       "needs 'files'"},
+      {"OutputsDeep",
+       Head(command + "  outputs: {to: x, files: [a, 'b/**']}\n"), "7:31",
+       "'**', which is not supported yet"},
+      {"OutputsOutside", Head(command + "  outputs: {to: x, files: [../a]}\n"),
+       "7:28", "leaves the task's own folder"},
+      {"OutputsOfNoop", with("outputs: {to: x}"), "6:12",
+       "not supported yet for job type 'noop'"},
+  };
 }
 
 std::string NameOf(const testing::TestParamInfo<BadSpec>& info) {
@@ -366,6 +402,8 @@ INSTANTIATE_TEST_SUITE_P(Meaning, BadSpecTest, testing::ValuesIn(BadMeaning()),
                          NameOf);
 INSTANTIATE_TEST_SUITE_P(Templates, BadSpecTest,
                          testing::ValuesIn(BadTemplates()), NameOf);
+INSTANTIATE_TEST_SUITE_P(Resources, BadSpecTest,
+                         testing::ValuesIn(BadResources()), NameOf);
 INSTANTIATE_TEST_SUITE_P(Later, BadSpecTest, testing::ValuesIn(BadLater()),
                          NameOf);
 

@@ -226,17 +226,48 @@ std::vector<SpecKey> RetryKeys() {
   };
 }
 
+std::vector<SpecKey> ResourceKeys() {
+  return {
+      {.path = "spec.resources",
+       .kind = Kind::kMap,
+       .meaning = "What one task may use."},
+      {.path = "spec.resources.cpu",
+       .kind = Kind::kInteger,
+       .meaning = "CPUs: slots that a task takes on the process pool, and "
+                  "everywhere the most threads of native libraries.",
+       .default_is = "1",
+       .at_least = 1,
+       .at_most = kCpusMax},
+      {.path = "spec.resources.memory",
+       .kind = Kind::kBytes,
+       .meaning = "Memory of a task with all that it starts; more ends it as "
+                  "oom. Needs the process pool.",
+       .default_is = "no limit"},
+      {.path = "spec.outputs",
+       .kind = Kind::kMap,
+       .meaning = "Files of tasks that are results."},
+      {.path = "spec.outputs.to",
+       .kind = Kind::kText,
+       .meaning = "The folder for them, seen by the agents; relative to the "
+                  "spec.",
+       .required = true,
+       .example = "to: results"},
+      {.path = "spec.outputs.files",
+       .kind = Kind::kTextList,
+       .meaning = "For commands: patterns of the files in a task's own folder, "
+                  "as in '*.txt' and 'out/*'."},
+  };
+}
+
 std::vector<SpecKey> LaterKeys() {
   const auto later = [](std::string_view path, std::string_view meaning) {
     return SpecKey{.path = path, .meaning = meaning, .supported = false};
   };
   return {
-      later("spec.resources", "What a task needs: cpu, memory, counters."),
       later("spec.placement", "On which agents tasks may run."),
       later("spec.needs", "Jobs of the same file that have to end before."),
       later("spec.env", "Environment variables of every task."),
       later("spec.files", "Files that travel with the job."),
-      later("spec.outputs", "Files that are collected from tasks."),
       later("spec.secrets", "Secrets that tasks may read."),
       later("spec.batch", "Several items in one task."),
       later("spec.schedule", "When the job is submitted again."),
@@ -255,6 +286,7 @@ const std::vector<SpecKey>& SpecKeys() {
     Append(*all, TaskKeys());
     Append(*all, LimitKeys());
     Append(*all, RetryKeys());
+    Append(*all, ResourceKeys());
     Append(*all, LaterKeys());
     return all;
   }();
@@ -315,6 +347,8 @@ std::string Expectation(const SpecKey& key) {
       return "a duration such as 30s or 1h30m";
     case Kind::kCountOrPercent:
       return "a number without a fraction, or a percentage such as 1%";
+    case Kind::kBytes:
+      return "a size such as 256Mi or 2Gi";
     case Kind::kAny:
       return "a value";
   }

@@ -24,6 +24,7 @@ struct SpecKey {
     kNumber,
     kDuration,
     kCountOrPercent,
+    kBytes,
     kAny,
   };
 

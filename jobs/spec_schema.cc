@@ -20,6 +20,8 @@ constexpr std::string_view kDurationPattern =
     "^([0-9]+(\\.[0-9]+)?(d|h|m|s|ms|us|ns))+$";
 constexpr std::string_view kNamePattern =
     "^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$";
+constexpr std::string_view kBytesPattern =
+    "^[0-9]+(\\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)$";
 constexpr std::string_view kTemplatePattern = "\\{\\{";
 
 Json Texts() {
@@ -57,6 +59,8 @@ Json Shape(const SpecKey& key) {
       return {{"anyOf",
                {{{"type", "integer"}, {"minimum", 0}},
                 {{"type", "string"}, {"pattern", "^[0-9]+(\\.[0-9]+)?%$"}}}}};
+    case Kind::kBytes:
+      return {{"type", "string"}, {"pattern", kBytesPattern}};
     case Kind::kAny:
       return Json::object();
   }

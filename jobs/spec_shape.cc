@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "jobs/byte_size_text.h"
 #include "jobs/duration_text.h"
 #include "jobs/job_check.h"
 #include "jobs/nearest_name.h"
@@ -155,6 +156,8 @@ class ShapeChecker {
         return CheckDuration(value, key);
       case Kind::kCountOrPercent:
         return CheckCount(value, key);
+      case Kind::kBytes:
+        return CheckBytes(value, key);
       default:
         CHECK(false);
     }
@@ -205,6 +208,14 @@ class ShapeChecker {
         key.kind == Kind::kInteger
             ? is_integer
             : scalar.type == Type::kInteger || scalar.type == Type::kNumber;
+    if (!fits && scalar.type == Type::kNumber &&
+        key.path == "spec.resources.cpu") {
+      context_.Report(value, Shown(key) + " is " + value.text +
+                                 ", and has to be a whole number: it is the "
+                                 "slots that a task takes, and the threads "
+                                 "that a library starts");
+      return;
+    }
     if (!fits) return Mismatch(value, key);
     CheckBounds(value, key, scalar.number);
   }
@@ -256,6 +267,27 @@ class ShapeChecker {
                                  ", and may be at most 100%");
     } else if (!percent && (scalar.type != Type::kInteger || scalar.is_large)) {
       Mismatch(value, key);
+    }
+  }
+
+  void CheckBytes(const YamlNode& value, const SpecKey& key) {
+    const YamlScalar scalar = ReadScalar(value);
+    const std::optional<uint64_t> bytes = ParseByteSize(value.text);
+    if (value.text.starts_with('-')) {
+      context_.Report(value, Shown(key) + " cannot be negative");
+    } else if (scalar.type == Type::kInteger || scalar.type == Type::kNumber) {
+      context_.Report(value, Shown(key) + " has no unit; write '" + value.text +
+                                 "Mi' for units of 1024 * 1024");
+    } else if (!bytes) {
+      context_.Report(value, Shown(key) + ": expected " + Expectation(key) +
+                                 ", found " + Found(value) +
+                                 "; units are Ki, Mi, Gi and Ti of 1024, k, "
+                                 "M, G and T of 1000");
+    } else if (*bytes < kMemoryBytesMin || *bytes > kMemoryBytesMax) {
+      context_.Report(value, Shown(key) + " is " + value.text +
+                                 ", and has to be from " +
+                                 ByteSizeText(kMemoryBytesMin) + " to " +
+                                 ByteSizeText(kMemoryBytesMax));
     }
   }
 

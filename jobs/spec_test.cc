@@ -34,6 +34,16 @@ Job ParsedSpec(const std::string& spec) {
   return ParsedJob(std::string(kHead) + spec);
 }
 
+TEST(SpecTest, ResourcesAndOutputsReachTheJob) {
+  const Job job = ParsedSpec(
+      "  type: command\n  with: {argv: [ls]}\n"
+      "  resources: {cpu: 2, memory: 1.5Gi}\n"
+      "  outputs: {to: out, files: ['*.txt', 'a/b?']}\n");
+  EXPECT_EQ(job.resources,
+            (Resources{.cpu = 2, .memory_bytes = uint64_t{1536} << 20}));
+  EXPECT_EQ(job.outputs, (OutputRules{"out", {"*.txt", "a/b?"}}));
+}
+
 TEST(SpecTest, EveryKeyReachesTheJob) {
   const Job job = ParsedJob(R"(
 # yaml-language-server: $schema=spec.json
