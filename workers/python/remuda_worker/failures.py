@@ -5,6 +5,8 @@ import os
 ERROR_BYTES_MAX = 16 << 10
 
 OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
+# Between the worker and a coroutine of the user.
+LOOP_FOLDER = os.path.join(os.path.dirname(os.path.abspath(os.__file__)), "asyncio", "")
 
 # What Python says, and what to do about it here.
 REMEDIES = (
@@ -38,8 +40,10 @@ def describe_exception(error):
     import traceback
 
     own = error.__traceback__
-    # The first entries are the worker's.
-    while own is not None and own.tb_frame.f_code.co_filename.startswith(OWN_FOLDER):
+    # The first entries are the worker's, and the loop's.
+    while own is not None and own.tb_frame.f_code.co_filename.startswith(
+        (OWN_FOLDER, LOOP_FOLDER)
+    ):
         own = own.tb_next
     try:
         last = "".join(traceback.format_exception_only(type(error), error))

@@ -88,33 +88,33 @@ def file_name(number, stream):
 class Kept:
     """What one task wrote to one stream."""
 
-    __slots__ = ("pieces", "size", "file", "error")
+    __slots__ = ("path", "pieces", "size", "file", "error")
 
-    def __init__(self):
+    def __init__(self, path):
+        self.path = path  # of the file that it goes into when it is much
         self.pieces = []
         self.size = 0  # of all that was written
         self.file = None
         self.error = None
 
-    def add(self, data, path):
-        if self.error is not None:
-            self.size += len(data)
-            return
+    def add(self, data):
         before = self.size
-        self.size += len(data)
-        if self.size <= LOG_BYTES_INLINE:
+        self.size = size = before + len(data)
+        if size <= LOG_BYTES_INLINE:
             self.pieces.append(data)
-            return
+        elif before < LOG_BYTES_MAX and self.error is None:
+            self.add_to_file(data[: LOG_BYTES_MAX - before])
+
+    def add_to_file(self, data):
         try:
             if self.file is None:
-                self.file = open(path, "wb")
+                self.file = open(self.path, "wb")
                 self.file.write(b"".join(self.pieces))
-            if before < LOG_BYTES_MAX:
-                self.file.write(data[: LOG_BYTES_MAX - before])
+            self.file.write(data)
         except OSError as error:  # the disk is full
             self.error = error
 
-    def message(self, number, name, path):
+    def message(self, number, name):
         message = {
             "type": "log",
             "id": str(number),
@@ -125,7 +125,7 @@ class Kept:
             try:
                 self.file.close()
                 if self.error is None:
-                    message["file"] = os.path.basename(path)
+                    message["file"] = os.path.basename(self.path)
                     return message
             except OSError as error:
                 self.error = error
@@ -181,15 +181,15 @@ class TaskStream(io.TextIOBase):
         return len(text)
 
     def keep(self, task, data):
-        if task.streams is None:
-            task.streams = {}
-        kept = task.streams.get(self.stream_name)
+        name = self.stream_name
+        streams = task.streams
+        if streams is None:
+            streams = task.streams = {}
+        kept = streams.get(name)
         if kept is None:
-            kept = task.streams[self.stream_name] = Kept()
-        kept.add(data, self.path_for(task))
-
-    def path_for(self, task):
-        return os.path.join(self.log_folder, file_name(task.number, self.stream_name))
+            path = os.path.join(self.log_folder, file_name(task.number, name))
+            kept = streams[name] = Kept(path)
+        kept.add(data)
 
 
 class TaskBytes(io.RawIOBase):
@@ -226,14 +226,9 @@ def install(log_folder):
     sys.stderr = TaskStream("stderr", sys.stderr, log_folder)
 
 
-def logs_of(task, log_folder):
+def logs_of(task):
     """Log messages for what the task wrote; its streams begin anew."""
     if task.streams is None:
         return []
     streams, task.streams = task.streams, None
-    return [
-        kept.message(
-            task.number, name, os.path.join(log_folder, file_name(task.number, name))
-        )
-        for name, kept in sorted(streams.items())
-    ]
+    return [kept.message(task.number, name) for name, kept in sorted(streams.items())]

@@ -8,6 +8,8 @@ from .failures import OWN_FOLDER
 from .task import TaskFailed
 
 LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+# Where a user's call to start a program passes through.
+STARTERS = (LIBRARY + "subprocess.py", LIBRARY + "os.py")
 GUARD = 'if __name__ == "__main__":'
 LAST_WORDS_SECONDS = 5  # for telling the agent why the worker ends
 
@@ -133,16 +135,11 @@ class Watch:
         return self.importing is not None and threading.get_ident() == self.thread
 
     def is_users_own(self):
-        """Not a library that asks a program for its version, say."""
+        """Not a library's, that asks a program for its version, say."""
         frame = sys._getframe(2)
-        while frame is not None:
-            file = frame.f_code.co_filename
-            if is_users(file):
-                return True
-            if "/site-packages/" in file or "/dist-packages/" in file:
-                return False
+        while frame is not None and frame.f_code.co_filename in STARTERS:
             frame = frame.f_back
-        return False
+        return frame is not None and is_users(frame.f_code.co_filename)
 
     def refuse_import(self, what):
         frame, _ = users_frame(sys._getframe(2))

@@ -40,7 +40,7 @@ class SideBySide(Worker):
         if task.stop_sent and ending["ending"] != "returned":
             ending["ending"] = "cancelled"
             ending.pop("output", None)
-        logs = output.logs_of(task, self.log_folder) if task.streams else None
+        logs = output.logs_of(task) if task.streams else None
         with self.lock:
             if self.held.pop(task.number, None) is None:
                 return False

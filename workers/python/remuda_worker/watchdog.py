@@ -45,7 +45,10 @@ class Watchdog:
 
     def run(self):
         step = self.step
+        looked = time.monotonic()
         while not self.stopped.wait(BLOCKED_SECONDS / LOOKS):
+            late = time.monotonic() - looked > BLOCKED_SECONDS
+            looked = time.monotonic()
             task, began = step.task, step.began
             if task is None:
                 continue
@@ -58,9 +61,9 @@ class Watchdog:
                 continue
             frame = sys._current_frames().get(self.main)
             if step.task is task and step.began == began:
-                self.tell(task, began, lasted, frame)
+                self.tell(task, began, lasted, frame, late)
 
-    def tell(self, task, began, lasted, frame):
+    def tell(self, task, began, lasted, frame, late):
         self.step.told = began
         self.told_at = time.monotonic()
         users, inner = users_frame(frame)
@@ -79,6 +82,11 @@ class Watchdog:
             where = place_text(finding)
         if called:
             where += f", inside {called}"
+        if late:
+            where += (
+                " (seen late, as it ran code that keeps the interpreter's lock: this "
+                "is where it let go)"
+            )
         remedy = REMEDIES.get(called, REMEDY)
         finding["text"] = (
             f"task {task.index} has held the event loop for {lasted:.1f} s {where}, "
@@ -105,7 +113,7 @@ class Watchdog:
             where = f" {place_text(finding)}"
         finding["text"] = (
             f"task {driven.task.index} held the event loop for {seconds:.1f} s{where}; "
-            "it is seen only now, as it ran code that keeps the interpreter's lock, "
+            "it is seen late, as it ran code that keeps the interpreter's lock, "
             f"so which line it was is not known: {REMEDY}"
         )
         self.worker.channel.send([finding])

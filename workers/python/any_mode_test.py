@@ -1,0 +1,344 @@
+"""What holds in every mode of the worker, by running it."""
+
+import json
+import os
+import unittest
+
+from worker_driver import WorkerTest
+
+MODULE = """
+import asyncio, os, pathlib, sys, logging
+
+def pair(function):
+    '''For modes of plain functions; `a_NAME` is the same as an async def.'''
+    async def other(*args, **kwargs):
+        await asyncio.sleep(0)
+        return function(*args, **kwargs)
+    globals()["a_" + function.__name__] = other
+    return function
+
+@pair
+def double(x): return 2 * x
+@pair
+def greet(name, greeting="hello"): return f"{greeting}, {name}"
+@pair
+def fail(): raise ValueError("bad row")
+@pair
+def leave(): sys.exit(3)
+@pair
+def give_set(): return {"rows": [{1}]}
+@pair
+def raw(n): return {"data": bytes(n)}
+@pair
+def size_of(data): return [type(data).__name__, len(data)]
+@pair
+def name_of(path): return [isinstance(path, pathlib.Path), path.name]
+@pair
+def make_file(name, n=10):
+    pathlib.Path(name).write_bytes(b"x" * n)
+    return pathlib.Path(name)
+@pair
+def elsewhere(path): return pathlib.Path(path)
+@pair
+def talk(n=1):
+    for i in range(n): print("line", i)
+    print("bad", file=sys.stderr)
+    sys.stdout.buffer.write(b"bytes\\n")
+    sys.stdout.flush()
+    logging.getLogger("x").warning("logged")
+@pair
+def flood():
+    for i in range(17 << 10): print("x" * 1023)
+@pair
+def nothing(): pass
+@pair
+def whoami():
+    import remuda
+    task = remuda.task()
+    return [task.index, task.attempt, task.job, remuda.stopping()]
+@pair
+def stepwise():
+    import remuda
+    for i in range(50): remuda.progress(i / 50, f"step {i}")
+    remuda.log("done")
+@pair
+def nested(): return asyncio.run(asyncio.sleep(0))
+@pair
+def using(session, x): return [session.made, x]
+@pair
+def group(): raise ExceptionGroup("several", [ValueError("one"), TypeError("two")])
+
+class Session:
+    count = 0
+    def __init__(self):
+        Session.count += 1
+        self.made = Session.count
+    def __enter__(self): return self
+    def __exit__(self, *_): open("closed", "a").write("x")
+def make_session(): return Session()
+async def make_session_later():
+    await asyncio.sleep(0)
+    return Session()
+def make_badly(): raise RuntimeError("no such host")
+def once(): open("once", "a").write("x")
+"""
+
+
+class AnyMode:
+    """Mixed into a test for each mode; `f()` names the form it takes."""
+
+    slots = 4
+    modules = {"m": MODULE}
+    prefix = ""
+
+    def f(self, name):
+        return "m:" + self.prefix + name
+
+    def run_task(self, name, *args, **parameters):
+        return self.worker.run(self.f(name), *args, **parameters)
+
+    def test_greets_with_facts(self):
+        hello = self.worker.hello
+        self.assertEqual(hello["protocol"], 2)
+        self.assertEqual(hello["modes"], ["process", "threads", "loop"])
+        self.assertIs(hello["facts"]["gil"], True)
+        self.assertRegex(hello["facts"]["version"], r"^3\.\d+\.\d+$")
+        self.assertGreaterEqual(self.worker.credits, self.slots)
+
+    def test_calls_with_items_args_and_kwargs(self):
+        ids = self.worker.start(self.f("double"), items=[1, "ab", [3]])
+        values = [json.loads(self.worker.end_of(each)["output"]) for each in ids]
+        self.assertEqual(values, [2, "abab", [3, 3]])
+        end = self.run_task("greet", "Ann", kwargs={"greeting": "hi"})
+        self.assertEqual(self.succeeded(end), "hi, Ann")
+        self.assertGreater(end["wall_ns"], 0)
+        self.assertIn("cpu_ns", end)
+
+    def test_a_range_ends_once_each(self):
+        ids = self.worker.start(self.f("nothing"), count=3000)
+        self.worker.wait_until(lambda: len(self.worker.ends) >= 3000)
+        self.assertEqual(sorted(self.worker.ends), ids)
+        self.assertEqual(self.worker.twice, [])
+
+    def test_failures_are_explained_and_the_next_runs(self):
+        text = self.failed(self.run_task("fail"), "in fail", "m.py")
+        self.assertTrue(text.startswith("ValueError: bad row\n"), text)
+        self.assertNotIn("remuda_worker", text)
+        text = self.failed(self.run_task("leave"))
+        self.assertTrue(text.startswith("SystemExit: the function called sys.exit(3)"))
+        self.failed(self.run_task("give_set"), "the result['rows'][0] is of type set")
+        self.failed(self.run_task("missing"), "it has: ")
+        self.failed(self.worker.run("m"), "not of the form module:function")
+        self.failed(self.worker.run("nosuch:f"), "cannot import 'nosuch'")
+        self.failed(self.run_task("double", args={}), "args must be a list")
+        self.assertEqual(self.succeeded(self.run_task("double", 1)), 2)
+
+    def test_groups_of_exceptions(self):
+        text = self.failed(self.run_task("group"))
+        if not text.startswith("NameError"):  # Python before 3.11
+            self.assertTrue(text.startswith("ExceptionGroup: several"), text)
+            self.assertIn("ValueError: one", text)
+
+    def test_an_asynchronous_generator_is_refused(self):
+        self.write("g", "async def f():\n    yield 1\n")
+        self.failed(self.worker.run("g:f"), "asynchronous generator")
+
+    def test_prints_are_the_tasks(self):
+        ids = self.worker.start(self.f("talk"), count=20)
+        for each in ids:
+            self.succeeded(self.worker.end_of(each))
+            self.assertIn("line 0\n", self.worker.log(each))
+            self.assertIn("bytes\n", self.worker.log(each))
+            self.assertEqual(self.worker.log(each, "stderr"), "bad\nlogged\n")
+        quiet = self.worker.start(self.f("nothing"))[0]
+        self.worker.end_of(quiet)
+        self.assertEqual(self.worker.log(quiet), "")
+
+    def test_a_long_log_is_a_file(self):
+        number = self.worker.start(self.f("talk"), args=[20000])[0]
+        self.succeeded(self.worker.end_of(number))
+        message = next(
+            each
+            for each in self.worker.of_type("log")
+            if each["id"] == str(number) and each["stream"] == "stdout"
+        )
+        self.assertIn("file", message)
+        self.assertIn("line 19999\n", self.worker.log(number))
+        self.assertGreater(message["bytes"], 64 << 10)
+
+    def test_a_huge_log_is_cut(self):
+        number = self.worker.start(self.f("flood"))[0]
+        self.succeeded(self.worker.end_of(number))
+        message = [e for e in self.worker.of_type("log") if "file" in e][0]
+        size = os.path.getsize(os.path.join(self.worker.logs, message["file"]))
+        self.assertEqual(size, 16 << 20)
+        self.assertEqual(message["bytes"], 17 << 20)
+
+    def test_small_bytes_are_base64(self):
+        end = self.run_task("raw", 3)
+        self.assertEqual(self.succeeded(end), {"data": {"base64": "AAAA"}})
+
+    def test_large_bytes_are_a_file(self):
+        folder = self.worker.outputs
+        number = self.worker.start(self.f("raw"), args=[100_000], outputs=folder)[0]
+        path = os.path.join(folder, f"{number - 1}.bin")
+        self.assertEqual(
+            self.succeeded(self.worker.end_of(number)),
+            {"data": {"file": path, "bytes": 100_000}},
+        )
+        self.assertEqual(os.path.getsize(path), 100_000)
+        self.assertEqual(os.listdir(folder), [os.path.basename(path)])
+
+    def test_large_bytes_without_a_place_for_them(self):
+        self.failed(self.run_task("raw", 100_000), "outputs: {to: FOLDER}")
+
+    def test_a_file_of_its_folder_is_moved(self):
+        folder = self.worker.outputs
+        number = self.worker.start(
+            self.f("make_file"), args=["a.png"], outputs=folder
+        )[0]
+        path = os.path.join(folder, f"{number - 1}.png")
+        self.assertEqual(
+            self.succeeded(self.worker.end_of(number)), {"file": path, "bytes": 10}
+        )
+        self.assertFalse(os.path.exists(self.file("a.png")))
+        self.failed(self.run_task("make_file", "b.png"), "outputs: {to: FOLDER}")
+        self.failed(self.run_task("elsewhere", "/nosuch"), "no such file")
+
+    def test_a_file_elsewhere_stays(self):
+        path = os.path.join(self.worker.folder, "data")
+        with open(path, "w") as file:
+            file.write("four")
+        end = self.run_task("elsewhere", path)
+        self.assertEqual(self.succeeded(end), {"file": path, "bytes": 4})
+        self.assertTrue(os.path.exists(path))
+
+    def test_arguments_by_reference(self):
+        path = os.path.join(self.worker.folder, "data")
+        with open(path, "wb") as file:
+            file.write(b"\0" * 1000)
+        end = self.run_task("size_of", {"bytes_of": path})
+        self.assertEqual(self.succeeded(end), ["bytes", 1000])
+        end = self.worker.run(self.f("name_of"), kwargs={"path": {"file": path}})
+        self.assertEqual(self.succeeded(end), [True, "data"])
+        number = self.worker.start(self.f("size_of"), items=[{"bytes_of": path}])[0]
+        self.assertEqual(
+            self.succeeded(self.worker.end_of(number)), ["bytes", 1000]
+        )
+        self.failed(
+            self.run_task("size_of", {"bytes_of": "/nosuch"}), "argument 0", "/nosuch"
+        )
+
+    def test_the_module_remuda(self):
+        number = self.worker.start(self.f("whoami"), job="12")[0]
+        self.assertEqual(
+            self.succeeded(self.worker.end_of(number)), [number - 1, 1, "12", False]
+        )
+        number = self.worker.start(self.f("stepwise"))[0]
+        self.succeeded(self.worker.end_of(number))
+        told = self.worker.of_type("progress")
+        self.assertEqual(told[0]["id"], str(number))
+        self.assertLess(len(told), 10)
+        self.assertEqual(self.worker.log(number, "stderr"), "done\n")
+
+    def test_a_file_of_the_job_named_remuda_goes_first(self):
+        self.write("remuda", "def task(): return 'mine'\n")
+        self.write("n", "import remuda\nasync def f(): return remuda.task()\n")
+        self.assertEqual(self.succeeded(self.worker.run("n:f")), "mine")
+
+    def test_set_up_is_made_once_passed_and_closed(self):
+        for name in ("make_session", "make_session_later"):
+            ids = self.worker.start(
+                self.f("using"), items=[1, 2, 3], setup={"session": "m:" + name},
+                kwargs={"x": "y"},
+            )
+            made = {self.succeeded(self.worker.end_of(each))[0] for each in ids}
+            if self.mode != "threads":
+                self.assertEqual(len(made), 1)
+        count = 2 if self.mode != "threads" else len(made)
+        self.assertEqual(self.worker.drain(), 0)
+        with open(self.file("closed")) as file:
+            self.assertGreaterEqual(len(file.read()), count)
+
+    def test_set_up_that_fails(self):
+        end = self.run_task("using", 1, setup={"session": "m:make_badly"})
+        self.failed(end, "'m:make_badly', which makes 'session', failed", "no such host")
+        end = self.worker.run(
+            self.f("using"), kwargs={"session": 1, "x": 1},
+            setup={"session": "m:make_session"},
+        )
+        self.failed(end, "in setup and in kwargs")
+
+    def test_process_set_up_runs_once(self):
+        for each in self.worker.start(
+            self.f("nothing"), items=[None] * 5, process_setup="m:once"
+        ):
+            self.succeeded(self.worker.end_of(each))
+        with open(self.file("once")) as file:
+            self.assertEqual(file.read(), "x")
+        end = self.run_task("nothing", process_setup="m:make_badly")
+        self.failed(end, "process_setup", "no such host")
+
+    def test_imports_again_for_a_later_job_when_files_changed(self):
+        text = "async def f(): return %d\n"
+        self.write("v", text % 1)
+        self.assertEqual(self.succeeded(self.worker.run("v:f", job="1")), 1)
+        self.write("v", text % 2345)
+        self.assertEqual(self.succeeded(self.worker.run("v:f", job="1")), 1)
+        self.assertEqual(self.succeeded(self.worker.run("v:f", job="2")), 2345)
+
+    def test_ping_is_answered(self):
+        self.worker.send({"type": "ping", "number": 5}, {"type": "unheard-of"})
+        self.assertEqual(self.worker.wait_for("pong")["number"], 5)
+
+    def test_drain_does_what_is_held(self):
+        ids = self.worker.start(self.f("double"), items=list(range(500)))
+        self.assertEqual(self.worker.drain(), 0)
+        self.assertEqual(sorted(self.worker.ends), ids)
+
+    def test_it_ends_with_the_channel(self):
+        self.worker.socket.close()
+        self.assertEqual(self.worker.process.wait(60), 0)
+
+
+class ProcessModeTest(AnyMode, WorkerTest):
+    mode = "process"
+
+    def test_ends_come_in_order(self):
+        ids = self.worker.start(self.f("double"), items=list(range(300)))
+        self.worker.end_of(ids[-1])
+        self.assertEqual(self.worker.order, ids)
+
+
+class ProcessModeAsyncTest(AnyMode, WorkerTest):
+    mode = "process"
+    prefix = "a_"
+
+    def test_nested_loops_have_a_remedy(self):
+        self.failed(self.run_task("nested"), "await the coroutine instead")
+
+
+class ThreadModeTest(AnyMode, WorkerTest):
+    mode = "threads"
+
+
+class ThreadModeAsyncTest(AnyMode, WorkerTest):
+    mode = "threads"
+    prefix = "a_"
+
+
+class LoopModeTest(AnyMode, WorkerTest):
+    mode = "loop"
+    prefix = "a_"
+
+    def test_nested_loops_have_a_remedy(self):
+        self.failed(self.run_task("nested"), "await the coroutine instead")
+
+    def test_a_plain_function_is_refused(self):
+        self.failed(
+            self.worker.run("m:double", 1), "plain def", "executor: thread-pool"
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()
