@@ -62,6 +62,12 @@ AgentMetrics::AgentMetrics(const std::string& version)
                                          "Sessions asked for, by reason.",
                                          {{"reason", reasons[i]}});
   }
+  for (size_t i = 0; i < findings_.size(); ++i) {
+    findings_[i] = metrics_.AddCounter(
+        "remuda_agent_findings_total",
+        "What executors noticed of the code of jobs, by code.",
+        {{"code", LabelValue(kFindingCodes[i])}});
+  }
   round_trip_ =
       metrics_.AddHistogram("remuda_agent_heartbeat_rtt_seconds",
                             "From sending a heartbeat to its confirmation.",
@@ -241,6 +247,9 @@ void AgentMetrics::Update(const Snapshot& snapshot) {
                                  core.hello_grant_lost};
   for (size_t i = 0; i < reconnects_.size(); ++i) {
     reconnects_[i].AdvanceTo(Real(reconnects[i]));
+  }
+  for (size_t i = 0; i < findings_.size(); ++i) {
+    findings_[i].AdvanceTo(Real(core.findings[i]));
   }
   for (auto& [type, counter] : frames_) {
     counter.AdvanceTo(Real(snapshot.frames.of_type[type]));

@@ -83,6 +83,7 @@ class AgentMetrics {
   Metrics::Counter granted_tasks_;
   Metrics::Counter duplicate_tasks_;
   std::array<Metrics::Counter, 5> reconnects_;
+  std::array<Metrics::Counter, kFindingCodes.size()> findings_;
   std::map<uint8_t, Metrics::Counter> frames_;  // by type
   Metrics::Counter bytes_in_;
   Metrics::Counter bytes_out_;

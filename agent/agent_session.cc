@@ -141,6 +141,9 @@ void AgentSession::Turn() {
       if (!(*ready_)[place].exchange(false, std::memory_order_acq_rel)) {
         continue;
       }
+      // First: an outcome may be the last thing that its job waits for.
+      std::vector<Finding> findings = executors_[place]->TakeFindings();
+      if (!findings.empty()) core_.OnFindings(std::move(findings));
       core_.OnOutcomes(now, static_cast<ExecutorKind>(place),
                        executors_[place]->TakeOutcomes());
     }

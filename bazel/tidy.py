@@ -57,7 +57,7 @@ PURE_STANDARD = set("""
 PURE_OURS = re.compile(
     r"base/(check|clock|digest|random)\.h$|jobs/|"
     r"wire/(messages|client_messages|attempt_records|bucket_counts|frame_limits)\.h$|"
-    r"executors/executor\.h$|"
+    r"executors/(executor|finding)\.h$|"
     r"absl/(status|strings|container|hash|types|algorithm|cleanup|functional)/")
 
 # What reaches for the world behind the backs of those who own it: pattern,

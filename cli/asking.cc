@@ -71,6 +71,14 @@ ExitCode PrintJobs(const JobOptions& options, bool as_pages) {
   return ExitCode::kOk;
 }
 
+// Above the results: of what job, and on which executor it ran and why.
+void PrintHeader(Connection& connection, uint64_t id) {
+  absl::StatusOr<JobSummaries> found =
+      connection.Ask<JobSummaries>(GetJobs{.ids = {JobId{id}}, .limit = 1});
+  if (!found.ok() || found->jobs.empty()) return;
+  PrintWords(ExecutorLine(found->jobs.front()));
+}
+
 void PrintTask(const TasksOptions& options, const TaskRow& task) {
   PrintData(options.common.json ? TaskJson(task) : TaskLine(task));
 }
@@ -131,6 +139,7 @@ ExitCode CancelCommand(const CancelOptions& options) {
 ExitCode TasksCommand(const TasksOptions& options) {
   absl::StatusOr<std::unique_ptr<Connection>> connection = Open(options.common);
   if (!connection.ok()) return Fail(connection.status());
+  if (options.outputs && !options.task) PrintHeader(**connection, options.job);
   GetResults request{.job = JobId{options.job},
                      .first = options.task.value_or(0),
                      .limit = options.task ? 1u : 4096u,

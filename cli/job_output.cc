@@ -91,7 +91,22 @@ std::string JobPage(const JobSummary& job, WallTime now) {
     text += ", of which " + CountText(job.infrastructure_losses) +
             " lost with an agent and not charged";
   }
-  return text + "\n";
+  return text + "\n" + FindingNotes(job);
+}
+
+std::string ExecutorLine(const JobSummary& job) {
+  return "job " + std::to_string(job.id.value) + ": " + SafeText(job.name, 63) +
+         " (" + SafeText(job.type, 64) + ") on " +
+         std::string(Name(job.executor)) + ": " +
+         SafeText(job.executor_reason, 300);
+}
+
+std::string FindingNotes(const JobSummary& job) {
+  std::string text;
+  for (const JobFinding& finding : job.findings) {
+    text += "  note: " + SafeText(ToText(finding), 900) + "\n";
+  }
+  return text;
 }
 
 std::string TaskLine(const TaskRow& task) {

@@ -15,6 +15,9 @@ namespace remuda {
 std::string JobsTable(const std::vector<JobSummary>& jobs, WallTime now);
 std::string AgentsTable(const std::vector<AgentSummary>& agents);
 
+// "job 3: crawl (http.crawl) on async: it waits ...".
+std::string ExecutorLine(const JobSummary& job);
+
 // A page about one job.
 std::string JobPage(const JobSummary& job, WallTime now);
 
@@ -23,6 +26,9 @@ std::string TaskLine(const TaskRow& task);
 
 // "crawl-titles (job 3) succeeded: 10,000 of 10,000 tasks in 4.2 s".
 std::string JobVerdict(const JobSummary& job, WallTime now);
+
+// A line for each thing that agents noticed of the job's code; empty if none.
+std::string FindingNotes(const JobSummary& job);
 
 // What failed and why: alike errors together, most frequent first, with an
 // example of each. Fed with the failed tasks, a page at a time.

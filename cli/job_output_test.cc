@@ -32,6 +32,23 @@ TEST(JobVerdictTest, SaysItInOneSentence) {
             "(3 of 10 tasks failed)");
 }
 
+TEST(JobPageTest, SaysWhatWasNoticedOfTheCode) {
+  JobSummary job = Summary();
+  EXPECT_EQ(FindingNotes(job), "");
+  job.findings = {{.code = "loop_blocked",
+                   .text = "time.sleep blocks the event loop",
+                   .function = "work",
+                   .file = "/a.py",
+                   .line = 3,
+                   .count = 12,
+                   .longest = seconds(2)}};
+  const std::string note =
+      "  note: time.sleep blocks the event loop (work, /a.py:3), seen 12 "
+      "times, 2.0 s at most\n";
+  EXPECT_EQ(FindingNotes(job), note);
+  EXPECT_NE(JobPage(job, kNow).find(note), std::string::npos);
+}
+
 TEST(FailureDigestTest, PutsAlikeErrorsTogether) {
   FailureDigest digest;
   EXPECT_EQ(digest.Text(5), "");

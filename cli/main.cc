@@ -97,7 +97,7 @@ class CommandLine {
  private:
   bool HasCommand(const std::string& name) const {
     return !app_.get_subcommands([&name](const CLI::App* sub) {
-                  return sub->get_name() == name;
+                  return sub->check_name(name);
                 })
                 .empty();
   }
@@ -171,6 +171,7 @@ class CommandLine {
       jobs_.common = common_;
       return JobCommand(jobs_);
     });
+    job->alias("status");
     job->add_option("ID", jobs_.jobs, "job id")->required()->check(CheckNumber);
     AddCommon(job);
 

@@ -89,6 +89,8 @@ ExitCode SumUp(Connection& connection, const std::vector<JobSummary>& jobs,
   for (const JobSummary& job : jobs) {
     all_succeeded = all_succeeded && job.state == JobState::kSucceeded;
     PrintWords(JobVerdict(job, now));
+    const std::string notes = FindingNotes(job);
+    if (!notes.empty()) PrintWords(notes);
     PrintFailures(connection, job);
   }
   if (json) PrintData(JobsJson(jobs, now));
@@ -139,9 +141,7 @@ ExitCode RunCommand(const RunOptions& options) {
       (*connection)->SubmitJobs(RandomHex(16), jobs);
   if (!accepted.ok()) return Fail(accepted.status());
   for (const JobSummary& job : accepted->jobs) {
-    PrintWords("job " + std::to_string(job.id.value) + ": " + job.name + " (" +
-               job.type + ") on " + std::string(Name(job.executor)) + ": " +
-               job.executor_reason);
+    PrintWords(ExecutorLine(job));
   }
   if (!options.common.coordinator.empty()) {
     for (const JobSummary& job : accepted->jobs) {

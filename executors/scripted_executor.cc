@@ -62,6 +62,16 @@ std::vector<Outcome> ScriptedExecutor::TakeOutcomes() {
   return std::exchange(outcomes_, {});
 }
 
+void ScriptedExecutor::Notice(Finding finding) {
+  if (findings_.size() >= kFindingsMax) return;
+  findings_.push_back(std::move(finding));
+  NotifyOnce();
+}
+
+std::vector<Finding> ScriptedExecutor::TakeFindings() {
+  return std::exchange(findings_, {});
+}
+
 void ScriptedExecutor::Drain(MonotonicTime deadline) {
   drain_deadline_ = deadline;
   AdvanceTo(now_);

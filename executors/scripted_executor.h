@@ -60,6 +60,9 @@ class ScriptedExecutor : public Executor {
   // Ends all that run, successfully.
   void EndAll();
 
+  // Has it to tell by TakeFindings(); more than kFindingsMax are dropped.
+  void Notice(Finding finding);
+
   // Everything ever accepted, and every Cancel ever asked, in order.
   const std::vector<Attempt>& started() const { return started_; }
   const std::vector<CancelRequest>& cancels() const { return cancels_; }
@@ -74,6 +77,7 @@ class ScriptedExecutor : public Executor {
   absl::Status Start(std::span<const Attempt> batch) override;
   void Cancel(AttemptId id, CancelMode mode) override;
   std::vector<Outcome> TakeOutcomes() override;
+  std::vector<Finding> TakeFindings() override;
   void Drain(MonotonicTime deadline) override;
 
  private:
@@ -102,6 +106,7 @@ class ScriptedExecutor : public Executor {
   std::map<AttemptId, uint64_t> orders_;  // of those that run
   std::set<Due> due_;                     // those that end by themselves
   std::vector<Outcome> outcomes_;
+  std::vector<Finding> findings_;
   bool notified_ = false;
   std::vector<Attempt> started_;
   std::vector<CancelRequest> cancels_;

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "base/check.h"
 #include "wire/columns.h"
+#include "wire/finding_bodies.h"
 #include "wire/frame_limits.h"
 #include "wire/frame_types.h"
 #include "wire/remuda.pb.h"
@@ -302,6 +303,30 @@ absl::StatusOr<AgentMessage> FromPb(pb::Goodbye& in, uint64_t) {
   return Goodbye{.reason = std::move(*in.mutable_reason())};
 }
 
+pb::Findings ToPb(const Findings& in) {
+  pb::Findings out;
+  for (const Findings::Item& item : in.items) {
+    auto* to = out.add_items();
+    to->set_job(item.job.value);
+    *to->mutable_finding() = FindingToPb(item.finding);
+  }
+  return out;
+}
+
+absl::StatusOr<AgentMessage> FromPb(pb::Findings& in, uint64_t) {
+  if (static_cast<size_t>(in.items_size()) > Findings::kItemsMax) {
+    return Malformed("too many findings");
+  }
+  Findings out;
+  for (pb::Findings::Item& item : *in.mutable_items()) {
+    auto finding = FindingFromPb(*item.mutable_finding());
+    if (!finding.ok()) return finding.status();
+    out.items.push_back(
+        {.job = JobId{item.job()}, .finding = *std::move(finding)});
+  }
+  return out;
+}
+
 pb::Welcome ToPb(const Welcome& in) {
   pb::Welcome out;
   out.set_protocol(in.protocol);
@@ -482,6 +507,7 @@ uint64_t SequenceOf(const AgentMessage& message) {
     uint64_t operator()(const Results& m) const { return m.sequence; }
     uint64_t operator()(const LogChunk& m) const { return m.sequence; }
     uint64_t operator()(const Goodbye&) const { return 0; }
+    uint64_t operator()(const Findings&) const { return 0; }
   } visitor;
   return std::visit(visitor, message);
 }
@@ -506,7 +532,8 @@ absl::StatusOr<AgentMessage> ParseAgentBody(uint8_t type, uint64_t sequence,
                   ParseAs<pb::Heartbeat, AgentMessage>,
                   ParseAs<pb::Results, AgentMessage>,
                   ParseAs<pb::LogChunk, AgentMessage>,
-                  ParseAs<pb::Goodbye, AgentMessage>};
+                  ParseAs<pb::Goodbye, AgentMessage>,
+                  ParseAs<pb::Findings, AgentMessage>};
   const size_t index = size_t{type} - frame_types::kAgentBase;
   if (index >= kParsers.size()) {
     return absl::UnimplementedError("message type of another version");

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "base/check.h"
+#include "wire/finding_bodies.h"
 #include "wire/frame_limits.h"
 #include "wire/frame_types.h"
 #include "wire/remuda.pb.h"
@@ -166,6 +167,23 @@ void FillPb(const JobSummary& in, pb::JobSummary& out) {
   if (in.finished_at) out.set_finished_at(Nanoseconds(*in.finished_at));
   out.set_reason(in.reason);
   out.set_owner(in.owner);
+  for (const JobFinding& finding : in.findings) {
+    *out.add_findings() = FindingToPb(finding);
+  }
+}
+
+// Many jobs with many findings each would not fit a frame: what comes after
+// this much is left out, and whoever asks for a job alone gets all of it.
+template <typename List>
+void FillJobs(const std::vector<JobSummary>& jobs, List& list) {
+  constexpr size_t kFindingsBytesMax = 256u << 10;
+  size_t bytes = 0;
+  for (const JobSummary& job : jobs) {
+    auto* to = list.Add();
+    FillPb(job, *to);
+    for (const auto& finding : to->findings()) bytes += finding.ByteSizeLong();
+    if (bytes > kFindingsBytesMax) to->clear_findings();
+  }
 }
 
 absl::StatusOr<JobSummary> SummaryFromPb(pb::JobSummary& in) {
@@ -188,7 +206,16 @@ absl::StatusOr<JobSummary> SummaryFromPb(pb::JobSummary& in) {
                  .started_at = std::nullopt,
                  .finished_at = std::nullopt,
                  .reason = std::move(*in.mutable_reason()),
-                 .owner = std::move(*in.mutable_owner())};
+                 .owner = std::move(*in.mutable_owner()),
+                 .findings = {}};
+  if (in.findings_size() > static_cast<int>(kJobFindingsMax)) {
+    return Malformed("too many findings");
+  }
+  for (pb::JobFinding& finding : *in.mutable_findings()) {
+    auto read = FindingFromPb(finding);
+    if (!read.ok()) return read.status();
+    out.findings.push_back(*std::move(read));
+  }
   std::copy(in.tasks().begin(), in.tasks().end(), out.tasks.begin());
   if (in.has_started_at()) out.started_at = WallFrom(in.started_at());
   if (in.has_finished_at()) out.finished_at = WallFrom(in.finished_at());
@@ -220,7 +247,7 @@ absl::StatusOr<ClientReply> FromPb(pb::UploadAccepted& in) {
 
 pb::Accepted ToPb(const Accepted& in) {
   pb::Accepted out;
-  for (const JobSummary& job : in.jobs) FillPb(job, *out.add_jobs());
+  FillJobs(in.jobs, *out.mutable_jobs());
   out.set_existed(in.existed);
   return out;
 }
@@ -250,7 +277,7 @@ absl::StatusOr<ClientReply> FromPb(pb::CancelReply& in) {
 
 pb::JobSummaries ToPb(const JobSummaries& in) {
   pb::JobSummaries out;
-  for (const JobSummary& job : in.jobs) FillPb(job, *out.add_jobs());
+  FillJobs(in.jobs, *out.mutable_jobs());
   return out;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "jobs/ids.h"
+#include "jobs/job_finding.h"
 #include "jobs/outcome.h"
 #include "jobs/states.h"
 
@@ -110,6 +111,8 @@ struct JobSummary {
   std::optional<WallTime> finished_at;
   std::string reason;  // why it failed, was cancelled or is waiting
   std::string owner;   // name of the identity that submitted; empty: local
+  // What is known to be wrong with its code. Left out of lists of all jobs.
+  std::vector<JobFinding> findings;
 
   friend bool operator==(const JobSummary&, const JobSummary&) = default;
 };

@@ -213,8 +213,8 @@ absl::StatusOr<ReplyFrame> DecodeReply(std::string_view frame) {
 }
 
 std::string_view FrameTypeName(uint8_t type) {
-  static constexpr std::array<std::string_view, 5> kAgent = {
-      "hello", "heartbeat", "results", "log_chunk", "goodbye"};
+  static constexpr std::array<std::string_view, 6> kAgent = {
+      "hello", "heartbeat", "results", "log_chunk", "goodbye", "findings"};
   static constexpr std::array<std::string_view, 6> kCoordinator = {
       "welcome", "refusal",    "heartbeat_ack",
       "grant",   "stop_tasks", "results_ack"};

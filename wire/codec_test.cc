@@ -20,6 +20,17 @@ const std::vector<FencedRange> kRanges = {
     {.job = JobId{3}, .tasks = {.first = 4096, .count = 2}, .fence = Fence{9}},
     {.job = JobId{8}, .tasks = {.first = 17, .count = 1}, .fence = Fence{2}}};
 
+JobFinding AnyFinding() {
+  return {.code = "loop_blocked",
+          .text = std::string("time.sleep blocks \xff", 19),
+          .function = "work",
+          .file = "/a/b.py",
+          .line = 12,
+          .task = 0,
+          .count = 3,
+          .longest = milliseconds(1'960)};
+}
+
 std::vector<AgentMessage> AgentMessages() {
   const EndingRun failed{.tasks = {.first = 1030, .count = 1},
                          .fence = Fence{2},
@@ -82,6 +93,8 @@ std::vector<AgentMessage> AgentMessages() {
                .offset = 262'144,
                .bytes = std::string("a\0b\xfe", 4)},
       Goodbye{.reason = "drained"},
+      Findings{.items = {{.job = JobId{3}, .finding = AnyFinding()},
+                         {.job = JobId{4}, .finding = {.code = "other"}}}},
   };
 }
 
@@ -157,7 +170,8 @@ JobSummary AnySummary() {
           .started_at = WallTime(seconds(1'700'000'001)),
           .finished_at = std::nullopt,
           .reason = std::string("bytes \xff", 7),
-          .owner = "alice"};
+          .owner = "alice",
+          .findings = {AnyFinding(), {.code = "gil_enabled"}}};
 }
 
 std::vector<ClientReply> Replies() {
@@ -325,7 +339,7 @@ TEST(Codec, ARefusalIsUnderstoodInAnyVersion) {
 }
 
 TEST(Codec, UnknownTypeIsUnimplemented) {
-  for (const int type : {0, 6, 31, 73, 128, 255}) {
+  for (const int type : {0, 7, 31, 73, 128, 255}) {
     std::string frame = EncodeAgent(Goodbye{}, kTerm, kSession);
     frame[6] = static_cast<char>(type);
     EXPECT_EQ(DecodeIncoming(frame).status().code(),
@@ -450,6 +464,33 @@ TEST(Codec, DamagedFramesNeverCrash) {
     refused += DecodeReply(frame).ok() ? 0 : 1;
   }
   EXPECT_GT(refused, 60'000u);
+}
+
+TEST(CodecTest, FindingsBeyondTheirLimitsAreRefused) {
+  const auto decodes = [](const JobFinding& finding, size_t count) {
+    Findings findings;
+    findings.items.assign(count, {.job = JobId{3}, .finding = finding});
+    return DecodeIncoming(EncodeAgent(findings, kTerm, kSession)).ok();
+  };
+  EXPECT_TRUE(decodes(AnyFinding(), Findings::kItemsMax));
+  EXPECT_FALSE(decodes(AnyFinding(), Findings::kItemsMax + 1));
+  EXPECT_FALSE(decodes({.code = "Odd Code"}, 1));
+  EXPECT_FALSE(decodes({.code = ""}, 1));
+  EXPECT_FALSE(decodes({.code = "other", .text = std::string(513, 'x')}, 1));
+  EXPECT_FALSE(decodes({.code = "other", .longest = seconds(-1)}, 1));
+}
+
+TEST(CodecTest, ManyJobsLeaveFindingsOutRatherThanFillTheFrame) {
+  JobSummary job = AnySummary();
+  job.findings.assign(
+      kJobFindingsMax,
+      {.code = "other", .text = std::string(JobFinding::kTextBytesMax, 'x')});
+  const absl::StatusOr<ReplyFrame> reply =
+      DecodeReply(EncodeReply(JobSummaries{.jobs = {100, job}}, 1));
+  ASSERT_TRUE(reply.ok()) << reply.status();
+  const auto& jobs = std::get<JobSummaries>(reply->reply).jobs;
+  EXPECT_EQ(jobs.front().findings.size(), kJobFindingsMax);
+  EXPECT_TRUE(jobs.back().findings.empty());
 }
 
 }  // namespace

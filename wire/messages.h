@@ -11,6 +11,7 @@
 #include "jobs/index_ranges.h"
 #include "jobs/outcome.h"
 #include "jobs/states.h"
+#include "wire/findings.h"
 
 namespace remuda {
 
@@ -240,7 +241,8 @@ struct Goodbye {
   friend bool operator==(const Goodbye&, const Goodbye&) = default;
 };
 
-using AgentMessage = std::variant<Hello, Heartbeat, Results, LogChunk, Goodbye>;
+using AgentMessage =
+    std::variant<Hello, Heartbeat, Results, LogChunk, Goodbye, Findings>;
 using CoordinatorMessage =
     std::variant<Welcome, Refusal, HeartbeatAck, Grant, StopTasks, ResultsAck>;
 

@@ -37,6 +37,25 @@ Json TaskCounts(const JobSummary& job) {
   return counts;
 }
 
+Json FindingValues(const std::vector<JobFinding>& findings) {
+  Json list = Json::array();
+  for (const JobFinding& finding : findings) {
+    Json one = {{"code", finding.code},   {"text", finding.text},
+                {"function", nullptr},    {"file", nullptr},
+                {"line", nullptr},        {"task", nullptr},
+                {"count", finding.count}, {"longest_seconds", nullptr}};
+    if (!finding.function.empty()) one["function"] = finding.function;
+    if (!finding.file.empty()) one["file"] = finding.file;
+    if (finding.line > 0) one["line"] = finding.line;
+    if (finding.task) one["task"] = *finding.task;
+    if (finding.longest > Duration::zero()) {
+      one["longest_seconds"] = Seconds(finding.longest);
+    }
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
 Json JobValue(const JobSummary& job, WallTime now) {
   Json one = {{"id", std::to_string(job.id.value)},
               {"name", job.name},
@@ -50,6 +69,7 @@ Json JobValue(const JobSummary& job, WallTime now) {
               {"infrastructure_losses", job.infrastructure_losses},
               {"reason", nullptr},
               {"owner", nullptr}};
+  one["findings"] = FindingValues(job.findings);
   if (!job.reason.empty()) one["reason"] = job.reason;
   if (!job.owner.empty()) one["owner"] = job.owner;
   return one;

@@ -42,6 +42,26 @@ TEST(JobsJsonTest, HasTheFixedMembers) {
   EXPECT_TRUE(job["owner"].is_null()) << "nobody but this machine's users";
 }
 
+TEST(JobsJsonTest, FindingsHaveNullForWhatIsUnknown) {
+  JobSummary job = Summary();
+  EXPECT_EQ(json::parse(JobJson(job, kNow))["findings"], json::array());
+  job.findings = {{.code = "loop_blocked",
+                   .text = "time.sleep blocks the event loop",
+                   .function = "work",
+                   .file = "/a.py",
+                   .line = 3,
+                   .task = 0,
+                   .count = 12,
+                   .longest = seconds(2)},
+                  {.code = "gil_enabled", .text = "an import"}};
+  EXPECT_EQ(json::parse(JobJson(job, kNow))["findings"], json::parse(R"([
+      {"code":"loop_blocked","text":"time.sleep blocks the event loop",
+       "function":"work","file":"/a.py","line":3,"task":0,"count":12,
+       "longest_seconds":2.0},
+      {"code":"gil_enabled","text":"an import","function":null,"file":null,
+       "line":null,"task":null,"count":1,"longest_seconds":null}])"));
+}
+
 TEST(TaskJsonTest, EmbedsOutputAndItemAsJson) {
   TaskRow task;
   task.index = 4;

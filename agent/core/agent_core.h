@@ -12,6 +12,7 @@
 #include "agent/core/agent_counters.h"
 #include "agent/core/agent_output.h"
 #include "agent/core/credit_planner.h"
+#include "agent/core/findings_book.h"
 #include "agent/core/held_tasks.h"
 #include "agent/core/job_definitions.h"
 #include "agent/core/log_uploads.h"
@@ -21,6 +22,7 @@
 #include "agent/core/running_attempts.h"
 #include "agent/core/waiting_work.h"
 #include "base/clock.h"
+#include "executors/finding.h"
 #include "jobs/outcome.h"
 #include "jobs/states.h"
 #include "wire/messages.h"
@@ -86,6 +88,8 @@ class AgentCore {
   // None of the batch was started.
   void OnStartRefused(const AgentTime& now, StartAttempts batch,
                       const absl::Status& why);
+  // What an executor noticed of the code of attempts, at any time.
+  void OnFindings(std::vector<Finding> findings);
   void OnLogRead(LogRead read);
   // A full spool stops new work; what runs may still end.
   void OnSpool(bool is_full) { spool_is_full_ = is_full; }
@@ -146,6 +150,7 @@ class AgentCore {
                      std::vector<Attempt>& attempts);
   void MoveLogs();
   void PackResults(MonotonicTime now, AgentOutput& output);
+  void TellFindings(MonotonicTime now, AgentOutput& output);
   void CheckDrained(MonotonicTime now);
   void Note(bool is_warning, std::string code, std::string text);
   Lane* LaneOf(ExecutorKind executor);
@@ -159,6 +164,7 @@ class AgentCore {
   RunningAttempts running_;
   ResultsBuilder results_;
   LogUploads uploads_;
+  FindingsBook findings_;
   Outbox outbox_;
   AgentCounters counters_;
 

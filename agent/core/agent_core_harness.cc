@@ -85,6 +85,7 @@ void AgentCoreHarness::Turn() {
   // Turns follow each other at once as long as one causes the next.
   for (int rounds = 0; rounds < 1000; ++rounds) {
     for (const auto& [kind, executor] : executors_) {
+      core_->OnFindings(executor->TakeFindings());
       core_->OnOutcomes(Time(), kind, executor->TakeOutcomes());
     }
     core_->OnTime(now_);

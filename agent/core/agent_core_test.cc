@@ -245,5 +245,67 @@ TEST(AgentCoreTest, LongTasksGetNoBacklog) {
   }
 }
 
+Finding Blocked(uint64_t task, Duration duration) {
+  return {.job = JobId{1},
+          .task = task,
+          .code = "loop_blocked",
+          .text = "time.sleep blocks the event loop",
+          .function = "work",
+          .file = "/a.py",
+          .line = 3,
+          .duration = duration};
+}
+
+TEST(AgentCoreTest, FindingsAreToldWhileTheirTaskRuns) {
+  Harness harness;
+  harness.Register();
+  harness.Grant({Harness::RangeJob(1, 3)}, {Harness::Range(1, 0, 3)});
+  harness.executor().Notice(Blocked(1, milliseconds(250)));
+  harness.Turn();
+  const std::vector<Findings> told = harness.Take<Findings>();
+  ASSERT_EQ(told.size(), 1u);
+  ASSERT_EQ(told[0].items.size(), 1u);
+  EXPECT_EQ(told[0].items[0].finding.function, "work");
+  ASSERT_FALSE(harness.notes().empty());
+  EXPECT_EQ(harness.notes().back().code, "finding");
+  EXPECT_EQ(harness.notes().back().text,
+            "job 1, task 1: time.sleep blocks the event loop (work, /a.py:3), "
+            "0.2 s at most");
+  EXPECT_EQ(harness.core().counters().findings[0], 1u);
+
+  harness.executor().Notice(Blocked(2, milliseconds(250)));
+  harness.Turn();
+  EXPECT_TRUE(harness.Take<Findings>().empty());
+  harness.Advance(FindingsBook::kPause);
+  EXPECT_EQ(harness.Take<Findings>().size(), 1u);
+}
+
+TEST(AgentCoreTest, FindingsLeaveBeforeTheResultsOfTheirJob) {
+  Harness harness;
+  harness.Register();
+  harness.Grant({Harness::RangeJob(1, 1)}, {Harness::Range(1, 0, 1)});
+  harness.executor().Notice(Blocked(0, milliseconds(250)));
+  harness.Turn();
+  harness.executor().Notice(Blocked(0, milliseconds(900)));
+  harness.executor().End(Harness::Id(1, 0), {});
+  harness.Turn();
+  const std::vector<Findings> told = harness.Take<Findings>();
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_EQ(told[1].items[0].finding.longest, milliseconds(900));
+  EXPECT_EQ(harness.Take<Results>().size(), 1u);
+}
+
+TEST(AgentCoreTest, FindingsWaitForASession) {
+  Harness harness;
+  harness.Register();
+  harness.Grant({Harness::RangeJob(1, 1)}, {Harness::Range(1, 0, 1)});
+  harness.core().OnDisconnected(harness.now());
+  harness.executor().Notice(Blocked(0, milliseconds(250)));
+  harness.Turn();
+  EXPECT_TRUE(harness.Take<Findings>().empty());
+  harness.Register();
+  EXPECT_EQ(harness.Take<Findings>().size(), 1u);
+}
+
 }  // namespace
 }  // namespace remuda

@@ -1,6 +1,8 @@
 // The second half of AgentCore: what follows from time, and the output of a
 // turn. Kept apart because the inputs alone fill a source file.
 #include <algorithm>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "agent/core/agent_core.h"
@@ -116,6 +118,7 @@ AgentOutput AgentCore::TakeOutput(MonotonicTime now,
     SendHeartbeat(now, output);
   }
   if (registration_.registered()) {
+    TellFindings(now, output);
     if (outbox_.in_flight() == 0) ack_progress_at_ = now;
     output.send_spooled = outbox_.TakeSendable();
   }
@@ -280,6 +283,38 @@ void AgentCore::PackResults(MonotonicTime now, AgentOutput& output) {
   }
 }
 
+// Before the results of their job: with the last of these the job ends, and
+// nothing more is taken of it.
+void AgentCore::TellFindings(MonotonicTime now, AgentOutput& output) {
+  std::set<JobId> ending;
+  for (const AgentMessage& message : output.spool) {
+    const auto* results = std::get_if<Results>(&message);
+    if (results == nullptr) continue;
+    for (const EndedBatch& batch : results->batches) ending.insert(batch.job);
+  }
+  std::optional<Findings> findings = findings_.TakeDue(now, ending);
+  if (findings.has_value()) output.send.push_back(*std::move(findings));
+}
+
+void AgentCore::OnFindings(std::vector<Finding> findings) {
+  for (Finding& finding : findings) {
+    const JobId job = finding.job;
+    const FindingsBook::Added added = findings_.Add(std::move(finding));
+    const auto code = std::find(kFindingCodes.begin(), kFindingCodes.end() - 1,
+                                added.finding.code);
+    counters_.findings[static_cast<size_t>(code - kFindingCodes.begin())] +=
+        added.sightings;
+    if (!added.is_new) continue;
+    const std::string task =
+        added.finding.task.has_value()
+            ? ", task " + std::to_string(*added.finding.task)
+            : "";
+    Note(true, "finding",
+         "job " + std::to_string(job.value) + task + ": " +
+             ToText(added.finding));
+  }
+}
+
 void AgentCore::CheckDrained(MonotonicTime now) {
   if (!drain_deadline_.has_value() || over_) return;
   const bool is_done = running_.size() == 0 && uploads_.empty() &&
@@ -306,6 +341,7 @@ std::optional<MonotonicTime> AgentCore::next_time() const {
     next = next.has_value() ? std::min(*next, *time) : time;
   };
   sooner(running_.next_time());
+  if (registration_.registered()) sooner(findings_.next_time());
   if (begun_untold_ && handed_back_.size() == 0 && begun_told_at_.has_value() &&
       registration_.registered()) {
     sooner(*begun_told_at_ + kBegunPause);

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "base/clock.h"
 #include "jobs/outcome.h"
@@ -15,6 +16,11 @@ namespace remuda {
 inline constexpr std::array kStartDelayBounds = {
     0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02,
     0.05,   0.1,    0.2,    0.5,   1.0,   5.0,   30.0, 300.0};
+
+// Of docs/WORKER_PROTOCOL.md; whatever else a worker calls its finding counts
+// as the last.
+inline constexpr std::array<std::string_view, 5> kFindingCodes = {
+    "loop_blocked", "blocking_call", "shared_object", "gil_enabled", "other"};
 
 // What the agent core has counted since its start, for the metrics. Nothing is
 // decided by these.
@@ -30,6 +36,9 @@ struct AgentCounters {
     BucketCounts start_delay{kStartDelayBounds};
   };
   std::array<OfExecutor, kExecutorKinds> executors;
+
+  // Sightings by code, in the order of kFindingCodes.
+  std::array<uint64_t, kFindingCodes.size()> findings = {};
 
   uint64_t grants = 0;
   uint64_t granted_tasks = 0;

@@ -33,8 +33,9 @@ enum class AgentMessageKind : uint8_t {
   kResults,
   kLogChunk,
   kGoodbye,
+  kFindings,
 };
-inline constexpr int kAgentMessageKinds = 5;
+inline constexpr int kAgentMessageKinds = 6;
 
 enum class CoordinatorMessageKind : uint8_t {
   kWelcome,

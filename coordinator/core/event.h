@@ -11,6 +11,7 @@
 #include "jobs/ids.h"
 #include "jobs/index_ranges.h"
 #include "jobs/job.h"
+#include "jobs/job_finding.h"
 #include "jobs/outcome.h"
 #include "jobs/states.h"
 #include "wire/messages.h"
@@ -110,8 +111,20 @@ struct JobFinished {
   WallTime at{};
 };
 
+// What agents noticed of the job's code. An entry replaces the one at its
+// place, so that replay adds nothing up.
+struct FindingsNoted {
+  struct Entry {
+    uint32_t place = 0;  // below kJobFindingsMax, without gaps
+    JobFinding finding;  // all sightings so far
+  };
+  JobId job;
+  std::vector<Entry> entries;
+  WallTime at{};
+};
+
 using Event = std::variant<TermStarted, AgentRegistered, AgentLeft, JobAccepted,
                            TasksGranted, AttemptsEnded, TasksReturned,
-                           JobCancelRequested, JobFinished>;
+                           JobCancelRequested, JobFinished, FindingsNoted>;
 
 }  // namespace remuda

@@ -64,6 +64,7 @@ JobSummary SummaryOf(const LiveJob& job) {
   summary.started_at = job.started_at;
   summary.reason = job.reason;
   summary.owner = job.accepted.owner;
+  summary.findings = job.findings;
   return summary;
 }
 

@@ -4,12 +4,14 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "coordinator/core/event.h"
 #include "coordinator/core/job_tasks.h"
 #include "coordinator/core/ready_queue.h"
 #include "jobs/ids.h"
+#include "jobs/job_finding.h"
 #include "jobs/states.h"
 #include "wire/client_messages.h"
 
@@ -26,6 +28,7 @@ struct LiveJob {
   uint64_t losses = 0;
   std::optional<WallTime> started_at;
   std::string reason;
+  std::vector<JobFinding> findings;     // at most kJobFindingsMax
   std::map<AgentId, uint64_t> holders;  // agent -> running tasks
 
   // Live only, no part of the state.

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "coordinator/core/findings.h"
 #include "coordinator/core/results.h"
 #include "coordinator/core/retry_policy.h"
 
@@ -375,6 +376,9 @@ void DecideAgentMessage(CoreState& state, const Now& now,
       ++state.counters.sessions_closed;
       GiveUp(state, now, agent->registered.agent, /*charged=*/false,
              "left: " + std::get<Goodbye>(message).reason);
+      return;
+    case AgentMessageKind::kFindings:
+      DecideFindings(state, now, *agent, std::get<Findings>(message));
       return;
   }
 }

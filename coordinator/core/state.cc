@@ -333,6 +333,17 @@ void CoreState::On(const JobFinished& event) {
   jobs_.erase(event.job);
 }
 
+void CoreState::On(const FindingsNoted& event) {
+  LiveJob* job = FindJob(event.job);
+  CHECK(job != nullptr);
+  for (const FindingsNoted::Entry& entry : event.entries) {
+    CHECK(entry.place <= job->findings.size() && entry.place < kJobFindingsMax);
+    if (entry.place == job->findings.size()) job->findings.emplace_back();
+    job->findings[entry.place] = entry.finding;
+  }
+  MarkChanged(*job);
+}
+
 void CoreState::UpdateReady(LiveJob& job) {
   const bool is_ready = job.grantable() > 0;
   if (is_ready == job.is_ready) return;
@@ -528,6 +539,9 @@ std::string CoreState::Digest() const {
     number(job.attempts);
     number(job.losses);
     text += job.reason + '\n';
+    for (const JobFinding& finding : job.findings) {
+      text += ToText(finding) + '\n';
+    }
     job.tasks.AppendDigest(text);
   }
   // FNV-1a, twice from different starts: enough to tell states apart.

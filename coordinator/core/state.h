@@ -121,6 +121,7 @@ class CoreState {
   void On(const TasksReturned& event);
   void On(const JobCancelRequested& event);
   void On(const JobFinished& event);
+  void On(const FindingsNoted& event);
 
   void EndTasks(LiveJob& job, AgentEntry& agent, IndexRange tasks,
                 const JobTasks::Change& change, WallTime at);

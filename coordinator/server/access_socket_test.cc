@@ -72,9 +72,12 @@ TEST_F(AccessSocketTest, OnlyAnAgentsKeySpeaksAsAgent) {
   hello.number = 1;
   hello.results_first = 1;
   const std::vector<AgentMessage> messages = {
-      hello, Heartbeat{.sequence = 1}, Results{.sequence = 1},
+      hello,
+      Heartbeat{.sequence = 1},
+      Results{.sequence = 1},
       LogChunk{.sequence = 1, .attempt = {.job = {1}}, .bytes = "x"},
-      Goodbye{.reason = "none"}};
+      Goodbye{.reason = "none"},
+      Findings{}};
   ASSERT_EQ(messages.size(), std::variant_size_v<AgentMessage>);
   const std::string before = History();
   for (const Role role : {Role::kSubmitter, Role::kViewer, Role::kOperator}) {

@@ -30,7 +30,7 @@ constexpr const char* kStaleNames[kStaleReasons] = {
     "no_session",  "old_sequence", "gap",      "job_gone",
     "not_running", "other_holder", "malformed"};
 constexpr const char* kAgentMessageNames[kAgentMessageKinds] = {
-    "hello", "heartbeat", "results", "log_chunk", "goodbye"};
+    "hello", "heartbeat", "results", "log_chunk", "goodbye", "findings"};
 
 constexpr char kOther[] = "other";
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "coordinator/store/finding_text.h"
 #include "jobs/job_json.h"
 
 namespace remuda {
@@ -256,6 +257,27 @@ JobFinished ReadJobFinished(const HistoryRow& row, const json& body) {
           .at = row.at};
 }
 
+Written Write(const FindingsNoted& event) {
+  json entries = json::array();
+  for (const FindingsNoted::Entry& entry : event.entries) {
+    entries.push_back(
+        {{"place", entry.place}, {"finding", FindingToJson(entry.finding)}});
+  }
+  return {
+      "findings_noted", event.job, event.at, {{"entries", std::move(entries)}}};
+}
+
+FindingsNoted ReadFindingsNoted(const HistoryRow& row, const json& body) {
+  FindingsNoted event = {.job = row.job, .entries = {}, .at = row.at};
+  for (const json& entry : body.at("entries")) {
+    absl::StatusOr<std::vector<JobFinding>> finding =
+        FindingsFromJson(entry.at("finding").get<std::string>());
+    event.entries.push_back({.place = entry.at("place").get<uint32_t>(),
+                             .finding = std::move(finding).value().at(0)});
+  }
+  return event;
+}
+
 using Reader = Event (*)(const HistoryRow&, const json&);
 
 template <auto kRead>
@@ -275,6 +297,7 @@ Reader ReaderOf(std::string_view kind) {
       {"tasks_returned", ReadAs<ReadTasksReturned>},
       {"job_cancel_requested", ReadAs<ReadJobCancelRequested>},
       {"job_finished", ReadAs<ReadJobFinished>},
+      {"findings_noted", ReadAs<ReadFindingsNoted>},
   };
   for (const auto& [name, reader] : kReaders) {
     if (name == kind) return reader;

@@ -53,7 +53,11 @@ std::vector<Event> OneOfEach() {
           JobFinished{.job = {5},
                       .state = JobState::kCancelled,
                       .reason = "cancelled",
-                      .at = kAt}};
+                      .at = kAt},
+          FindingsNoted{.job = {5},
+                        .entries = {{.place = 0, .finding = TestFinding(3)},
+                                    {.place = 4, .finding = {.code = "other"}}},
+                        .at = kAt}};
 }
 
 TEST(HistoryTest, EveryKindComesBackTheSame) {
@@ -85,6 +89,16 @@ TEST(HistoryTest, WhatRunsSayIsKept) {
   EXPECT_FALSE(ended.runs[1].ended.started);
   EXPECT_EQ(ended.executor, ExecutorKind::kThreadPool);
   EXPECT_EQ(ended.at, kAt);
+}
+
+TEST(HistoryTest, FindingsAreKeptWhole) {
+  const absl::StatusOr<Event> back = FromHistory(ToHistory(OneOfEach()[9]));
+  ASSERT_TRUE(back.ok());
+  const auto& noted = std::get<FindingsNoted>(*back);
+  ASSERT_EQ(noted.entries.size(), 2u);
+  EXPECT_EQ(noted.entries[0].finding, TestFinding(3));
+  EXPECT_EQ(noted.entries[1].place, 4u);
+  EXPECT_EQ(noted.entries[1].finding, JobFinding{.code = "other"});
 }
 
 TEST(HistoryTest, TheJobComesBackWhole) {

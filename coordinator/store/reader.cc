@@ -68,9 +68,10 @@ absl::StatusOr<JobSummaries> StoreReader::Jobs(const GetJobs& request,
     }
     return reply;
   }
-  const absl::StatusOr<Statement*> select = Prepared(
-      SelectJobSql() + (owner ? "WHERE d.owner = ? AND d.owner <> '' " : "") +
-      "ORDER BY j.job DESC LIMIT ?");
+  const absl::StatusOr<Statement*> select =
+      Prepared(SelectJobSql(FindingRows::kNone) +
+               (owner ? "WHERE d.owner = ? AND d.owner <> '' " : "") +
+               "ORDER BY j.job DESC LIMIT ?");
   if (!select.ok()) return select.status();
   if (owner) (*select)->BindText(0, *owner);
   (*select)->BindUnsigned(owner ? 1 : 0,

@@ -90,6 +90,20 @@ TEST_F(StoreReaderTest, JobsAreFoundByIdAndLatestFirst) {
   EXPECT_FALSE(reader_->FindJob({9})->has_value());
 }
 
+TEST_F(StoreReaderTest, FindingsStandWithTheirJobButNotInLists) {
+  Commit(AcceptRange({1}, "key", 10));
+  CommitUnit unit;
+  unit.output.events.push_back(FindingsNoted{
+      .job = {1}, .entries = {{.place = 0, .finding = TestFinding(3)}}});
+  Commit(std::move(unit));
+  const absl::StatusOr<JobSummaries> one = reader_->Jobs({.ids = {{1}}});
+  ASSERT_TRUE(one.ok()) << one.status();
+  EXPECT_EQ(one->jobs.at(0).findings, std::vector<JobFinding>{TestFinding(3)});
+  const absl::StatusOr<JobSummaries> all = reader_->Jobs({.ids = {}});
+  ASSERT_TRUE(all.ok());
+  EXPECT_TRUE(all->jobs.at(0).findings.empty());
+}
+
 TEST_F(StoreReaderTest, SubmissionsAreFoundByTheirKey) {
   CommitUnit unit = AcceptRange({1}, "key", 10);
   CommitUnit second = AcceptRange({2}, "key", 20);

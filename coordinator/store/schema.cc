@@ -102,6 +102,12 @@ constexpr const char* kSteps[] = {
 ALTER TABLE definitions ADD COLUMN owner TEXT NOT NULL DEFAULT '';
 CREATE INDEX definitions_by_owner ON definitions (owner) WHERE owner <> '';
 )sql",
+    // 3: what agents noticed of a job's code.
+    R"sql(
+CREATE TABLE findings (
+  job INTEGER, place INTEGER, body TEXT NOT NULL,
+  PRIMARY KEY (job, place)) WITHOUT ROWID;
+)sql",
 };
 static_assert(std::size(kSteps) + 1 == kSchemaVersion);
 

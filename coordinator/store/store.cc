@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "coordinator/store/finding_text.h"
 #include "coordinator/store/history.h"
 #include "coordinator/store/schema.h"
 #include "coordinator/store/stored_rows.h"
@@ -54,6 +55,7 @@ enum Store::Sql : size_t {
   kUpsertAgent,
   kLeaveAgent,
   kMark,
+  kInsertFinding,
   kSelectItems,
 };
 
@@ -123,6 +125,7 @@ absl::Status Store::Prepare() {
       "left_at = NULL",
       "UPDATE agents SET left_at = ? WHERE id = ?",
       "UPDATE meta SET value = ? WHERE name = ?",
+      "INSERT OR REPLACE INTO findings VALUES (?, ?, ?)",
       "SELECT lines FROM items WHERE job = ? AND chunk = ?",
   };
   static_assert(kSelectItems + 1 == kSqlCount);
@@ -358,6 +361,20 @@ absl::Status Store::WriteFact(const JobCancelRequested& event,
                               const CommitUnit&, Batch& batch) {
   Get(kCancelJob).BindUnsigned(0, event.job.value);
   return Run(kCancelJob, batch);
+}
+
+absl::Status Store::WriteFact(const FindingsNoted& event, const CommitUnit&,
+                              Batch& batch) {
+  for (const FindingsNoted::Entry& entry : event.entries) {
+    const std::string body = FindingToJson(entry.finding);
+    Statement& insert = Get(kInsertFinding);
+    insert.BindUnsigned(0, event.job.value);
+    insert.BindUnsigned(1, entry.place);
+    insert.BindText(2, body);
+    const absl::Status status = Run(kInsertFinding, batch);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Store::WriteFact(const TasksReturned&, const CommitUnit&, Batch&) {

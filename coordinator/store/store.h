@@ -73,7 +73,7 @@ class Store {
 
  private:
   enum Sql : size_t;
-  static constexpr size_t kSqlCount = 19;
+  static constexpr size_t kSqlCount = 20;
   struct Batch;
 
   Store(DataFolder folder, Database database);
@@ -95,6 +95,8 @@ class Store {
   absl::Status WriteFact(const JobCancelRequested& event,
                          const CommitUnit& unit, Batch& batch);
   absl::Status WriteFact(const TermStarted& event, const CommitUnit& unit,
+                         Batch& batch);
+  absl::Status WriteFact(const FindingsNoted& event, const CommitUnit& unit,
                          Batch& batch);
   absl::Status WriteFact(const TasksReturned&, const CommitUnit&, Batch&);
   absl::Status WriteFact(const JobFinished&, const CommitUnit&, Batch&);

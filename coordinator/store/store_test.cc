@@ -82,6 +82,7 @@ TEST_F(StoreTest, AFileOfBeforeThereWereOwnersIsCarriedOver) {
   }
   ASSERT_TRUE(Tamper("DROP INDEX definitions_by_owner; "
                      "ALTER TABLE definitions DROP COLUMN owner; "
+                     "DROP TABLE findings; "
                      "PRAGMA user_version = 1")
                   .ok());
   for (const char* when : {"carried over", "opened again"}) {
@@ -154,6 +155,27 @@ TEST_F(StoreTest, WhatWasCommittedIsThereAfterwards) {
   EXPECT_EQ(state->agents[0].name, "agent-1");
   EXPECT_EQ(state->agents[0].labels.at("zone"), "a");
   EXPECT_EQ(state->agents[0].at, WallTime(std::chrono::seconds(900)));
+}
+
+TEST_F(StoreTest, FindingsComeBackInTheirOrderAndOverwriteTheirPlace) {
+  Store store = Open();
+  ASSERT_TRUE(Commit(store, AcceptRange({1}, "key", 10)).ok());
+  ASSERT_TRUE(Commit(store, AcceptRange({2}, "other", 10)).ok());
+  CommitUnit unit;
+  unit.output.events.push_back(
+      FindingsNoted{.job = {1},
+                    .entries = {{.place = 1, .finding = TestFinding(5)},
+                                {.place = 0, .finding = TestFinding(3)}}});
+  ASSERT_TRUE(Commit(store, std::move(unit)).ok());
+  CommitUnit more;
+  more.output.events.push_back(FindingsNoted{
+      .job = {1}, .entries = {{.place = 1, .finding = TestFinding(9)}}});
+  ASSERT_TRUE(Commit(store, std::move(more)).ok());
+  const absl::StatusOr<StoredState> state = store.Load();
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(state->jobs.at(0).summary.findings,
+            (std::vector<JobFinding>{TestFinding(3), TestFinding(9)}));
+  EXPECT_TRUE(state->jobs.at(1).summary.findings.empty());
 }
 
 TEST_F(StoreTest, FinishedJobsAndDoneGrantsAreNotLoaded) {

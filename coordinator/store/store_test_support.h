@@ -70,6 +70,17 @@ inline AgentRegistered TestAgent(AgentId id) {
   return event;
 }
 
+inline JobFinding TestFinding(uint64_t line) {
+  return {.code = "loop_blocked",
+          .text = "time.sleep, \"here\", blocks",
+          .function = "work",
+          .file = "/a.py",
+          .line = line,
+          .task = 7,
+          .count = 2,
+          .longest = std::chrono::milliseconds(250)};
+}
+
 inline TasksGranted TestGrant(GrantId id, JobId job, IndexRange tasks,
                               Fence fence) {
   return {.grant = id,

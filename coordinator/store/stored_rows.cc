@@ -4,7 +4,9 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
+#include "coordinator/store/finding_text.h"
 #include "coordinator/store/history.h"
 #include "jobs/job_json.h"
 
@@ -34,6 +36,7 @@ enum Column : int {
   kReason,
   kBody,
   kOwner,
+  kFindings,
 };
 
 std::optional<WallTime> OptionalTime(const Statement& row, int column) {
@@ -43,13 +46,19 @@ std::optional<WallTime> OptionalTime(const Statement& row, int column) {
 
 }  // namespace
 
-std::string SelectJobSql() {
+std::string SelectJobSql(FindingRows findings) {
+  const std::string list =
+      findings == FindingRows::kNone
+          ? "NULL"
+          : "(SELECT group_concat(body) FROM (SELECT f.body FROM findings f "
+            "WHERE f.job = d.job ORDER BY f.place))";
   return "SELECT d.job, d.key, d.document, d.digest, d.tasks, d.executor, "
          "d.executor_reason, d.item_bytes_max, d.accepted_at, d.name, d.type, "
          "j.state, j.cancel_requested, j.pending, j.running, j.succeeded, "
          "j.failed, j.timed_out, j.cancelled, j.lost, j.skipped, j.attempts, "
          "j.infrastructure_losses, j.started_at, j.finished_at, j.reason, "
-         "d.body, d.owner FROM jobs j JOIN definitions d ON d.job = j.job ";
+         "d.body, d.owner, " +
+         list + " FROM jobs j JOIN definitions d ON d.job = j.job ";
 }
 
 absl::StatusOr<JobSummary> ReadJobSummary(const Statement& row) {
@@ -78,6 +87,12 @@ absl::StatusOr<JobSummary> ReadJobSummary(const Statement& row) {
   summary.finished_at = OptionalTime(row, kFinishedAt);
   summary.reason = row.Text(kReason);
   summary.owner = row.Text(kOwner);
+  if (!row.IsNull(kFindings)) {
+    absl::StatusOr<std::vector<JobFinding>> findings =
+        FindingsFromJson(row.Text(kFindings));
+    if (!findings.ok()) return findings.status();
+    summary.findings = *std::move(findings);
+  }
   return summary;
 }
 

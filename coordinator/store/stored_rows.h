@@ -13,7 +13,8 @@ namespace remuda {
 // the reader (to answer) share them.
 
 // SELECT ... FROM jobs j JOIN definitions d, without a WHERE.
-std::string SelectJobSql();
+enum class FindingRows { kAll, kNone };
+std::string SelectJobSql(FindingRows findings = FindingRows::kAll);
 
 // The current row of SelectJobSql(). Errors: DataLoss if it makes no sense.
 absl::StatusOr<StoredJob> ReadStoredJob(const Statement& row);

@@ -2,7 +2,6 @@
 
 import asyncio
 import collections
-import sys
 import time
 
 from .driven import Driven, Step, task_factory
@@ -81,10 +80,7 @@ class LoopMode(SideBySide):
         self.flush()
 
     async def close(self):
-        try:
-            await asyncio.wait_for(self.setups.close_on_loop(), CLOSE_SECONDS)
-        except asyncio.TimeoutError:
-            print("closing what setup made took too long", file=sys.stderr)
+        await asyncio.wait_for(self.setups.close_on_loop(), CLOSE_SECONDS)
 
     def read(self):
         for message in self.channel.receive(wait=False):
@@ -229,6 +225,7 @@ async def awaited(value, name):
 
 def on_loop_error(_loop, context):
     """What asyncio would log: errors that no task has seen."""
+    import sys
     import traceback
 
     error = context.get("exception")
