@@ -14,7 +14,7 @@
 #include "executors/handlers/async_handlers.h"
 #include "executors/handlers/blocking_handlers.h"
 #include "executors/process_pool/process_pool_executor.h"
-#include "executors/process_pool/worker_commands.h"
+#include "executors/workers/worker_commands.h"
 #include "executors/processes/spawner.h"
 #include "executors/thread_pool/thread_pool_executor.h"
 #include "jobs/job_type.h"

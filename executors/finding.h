@@ -27,4 +27,8 @@ struct Finding {
 // Findings that an executor keeps until they are taken; more are dropped.
 inline constexpr size_t kFindingsMax = 256;
 
+// Bytes of a code, and of each text; longer ones are refused or cut.
+inline constexpr size_t kFindingCodeMax = 64;
+inline constexpr size_t kFindingTextMax = 2048;
+
 }  // namespace remuda

@@ -7,12 +7,14 @@
 
 #include "base/mutex.h"
 #include "executors/executor.h"
+#include "executors/finding.h"
 #include "jobs/outcome.h"
 
 namespace remuda {
 
-// Carries outcomes from an executor's threads to the agent's control loop and
-// wakes that once until it has taken them. Bounded by what the executor admits.
+// Carries outcomes and findings from an executor's threads to the agent's
+// control loop and wakes that once until it has taken the outcomes. Bounded by
+// what the executor admits, and by kFindingsMax.
 //
 // Thread: any. Notify is called under the lock, which keeps the promise of at
 // most one outstanding call exact; so it must be short and never call back.
@@ -40,6 +42,19 @@ class OutcomeQueue {
     NotifyOnce();
   }
 
+  // Dropped if too many wait already.
+  void PushFinding(Finding finding) {
+    MutexLock lock(mutex_);
+    if (findings_.size() >= kFindingsMax) return;
+    findings_.push_back(std::move(finding));
+    NotifyOnce();
+  }
+
+  std::vector<Finding> TakeFindings() {
+    MutexLock lock(mutex_);
+    return std::exchange(findings_, {});
+  }
+
   std::vector<Outcome> TakeAll() {
     MutexLock lock(mutex_);
     notified_ = false;
@@ -56,6 +71,7 @@ class OutcomeQueue {
   const Executor::Notify notify_;
   Mutex mutex_;
   std::vector<Outcome> outcomes_ GUARDED_BY(mutex_);
+  std::vector<Finding> findings_ GUARDED_BY(mutex_);
   bool notified_ GUARDED_BY(mutex_) = false;
 };
 

@@ -102,6 +102,7 @@ absl::StatusOr<size_t> ProcessPool::GroupFor(const Attempt& attempt) {
         service_time_.Add(outcome.ending, outcome.wall);
         End(task, std::move(outcome));
       },
+      [this](Finding finding) { outcomes_.PushFinding(std::move(finding)); },
       [this] { work_changed_ = true; }));
   return group_of_[key] = groups_.size() - 1;
 }

@@ -12,7 +12,7 @@
 #include "base/check.h"
 #include "base/mutex.h"
 #include "executors/process_pool/process_pool_executor.h"
-#include "executors/process_pool/worker_commands.h"
+#include "executors/workers/worker_commands.h"
 
 // Attempts a second through the whole executor. Run from the root of the
 // sources: bazel run //executors/process_pool:process_pool_benchmark

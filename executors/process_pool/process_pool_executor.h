@@ -47,6 +47,9 @@ class ProcessPoolExecutor : public Executor {
   void Cancel(AttemptId id, CancelMode mode) override;
   std::vector<Outcome> TakeOutcomes() override;
   void Drain(MonotonicTime deadline) override;
+  std::vector<Finding> TakeFindings() override {
+    return outcomes_.TakeFindings();
+  }
   WorkerNumbers workers() const override;
 
   // The job types that the options allow, sorted.

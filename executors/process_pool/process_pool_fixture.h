@@ -15,8 +15,8 @@
 #include "base/mutex.h"
 #include "base/random.h"
 #include "executors/process_pool/process_pool_executor.h"
-#include "executors/process_pool/worker_commands.h"
 #include "executors/processes/process_tree.h"
+#include "executors/workers/worker_commands.h"
 
 namespace remuda {
 

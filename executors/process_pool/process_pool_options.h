@@ -6,20 +6,9 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "executors/workers/worker_command.h"
 
 namespace remuda {
-
-// A program that hosts handlers, and the job types that it runs.
-struct WorkerCommand {
-  std::vector<std::string> argv;
-  std::vector<std::string> job_types;
-  // Job type parameter that names another program for argv[0]; may be empty.
-  std::string program_parameter;
-  // Its handlers look at the item itself, beside the parameters.
-  bool reads_items = true;
-  // For people: "the Python worker".
-  std::string name;
-};
 
 struct ProcessPoolOptions {
   size_t slots = 1;  // attempts that run at the same time

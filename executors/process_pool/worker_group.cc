@@ -38,7 +38,7 @@ constexpr size_t kJobsMax = 1024;
 
 WorkerGroup::WorkerGroup(EventLoop& loop, ProcessHost& host, OomWatch& oom,
                          const ProcessPoolOptions& options,
-                         WorkerCommand command, Ended ended,
+                         WorkerCommand command, Ended ended, Found found,
                          std::function<void()> changed)
     : loop_(loop),
       host_(host),
@@ -46,6 +46,7 @@ WorkerGroup::WorkerGroup(EventLoop& loop, ProcessHost& host, OomWatch& oom,
       options_(options),
       command_(std::move(command)),
       ended_(std::move(ended)),
+      found_(std::move(found)),
       changed_(std::move(changed)) {}
 
 size_t WorkerGroup::busy() const {

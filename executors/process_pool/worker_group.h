@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -31,10 +32,12 @@ class WorkerGroup : public WorkerProcess::Owner {
   // The outcome lacks its id.
   using Ended = std::function<void(PoolTask& task, Outcome outcome)>;
 
+  using Found = std::function<void(Finding finding)>;
+
   // `changed` is called when Pump() may have become useful.
   WorkerGroup(EventLoop& loop, ProcessHost& host, OomWatch& oom,
               const ProcessPoolOptions& options, WorkerCommand command,
-              Ended ended, std::function<void()> changed);
+              Ended ended, Found found, std::function<void()> changed);
 
   const WorkerCommand& command() const { return command_; }
 
@@ -67,6 +70,7 @@ class WorkerGroup : public WorkerProcess::Owner {
   void OnWorkerReady(WorkerProcess& worker) override;
   void OnTaskEnded(PoolTask& task, Outcome outcome) override;
   void OnTaskReturned(PoolTask& task) override;
+  void OnFinding(Finding finding) override { found_(std::move(finding)); }
   void OnWorkerGone(WorkerProcess& worker, WorkerProcess::Gone gone) override;
 
   void CountExit(WorkerProcess::Exit exit);
@@ -89,6 +93,7 @@ class WorkerGroup : public WorkerProcess::Owner {
   const ProcessPoolOptions& options_;
   const WorkerCommand command_;
   const Ended ended_;
+  const Found found_;
   const std::function<void()> changed_;
   std::deque<PoolTask*> queue_;
   Workers workers_;

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -9,16 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/event_loop.h"
 #include "executors/process_pool/pool_task.h"
 #include "executors/process_pool/process_pool_options.h"
-#include "executors/process_pool/worker_frames.h"
 #include "executors/processes/oom_watch.h"
 #include "executors/processes/process_host.h"
-#include "workers/protocol/worker_cell.h"
-#include "workers/protocol/worker_channel.h"
+#include "executors/workers/worker_link.h"
 
 namespace remuda {
 
@@ -28,7 +23,7 @@ namespace remuda {
 // Thread: confined to the loop's.
 // Lifetime: the owner destroys it after OnWorkerGone(), not within. Tasks are
 // borrowed until handed back.
-class WorkerProcess {
+class WorkerProcess : private WorkerLink::Owner {
  public:
   enum class State : uint8_t { kStarting, kReady, kDraining, kGone };
 
@@ -57,6 +52,7 @@ class WorkerProcess {
     virtual void OnTaskEnded(PoolTask& task, Outcome outcome) = 0;
     // The worker did not begin it.
     virtual void OnTaskReturned(PoolTask& task) = 0;
+    virtual void OnFinding(Finding finding) = 0;
     virtual void OnWorkerGone(WorkerProcess& worker, Gone gone) = 0;
   };
 
@@ -66,15 +62,14 @@ class WorkerProcess {
       EventLoop& loop, ProcessHost& host, OomWatch& oom,
       const ProcessPoolOptions& options, const WorkerCommand& command,
       Owner& owner);
-  ~WorkerProcess();
 
   State state() const { return state_; }
-  MonotonicTime started() const { return started_; }
+  MonotonicTime started() const { return link_->started(); }
   uint64_t tasks_done() const { return tasks_done_; }
   size_t credits() const { return credits_; }
   const std::deque<PoolTask*>& held() const { return held_; }
   // Its resident memory, as far as /proc says; 0 before it has said hello.
-  uint64_t MemoryBytes() const;
+  uint64_t MemoryBytes() const { return link_->MemoryBytes(); }
 
   // Whether Send() may be called: ready, and past what was taken back.
   bool CanTake() const;
@@ -86,7 +81,7 @@ class WorkerProcess {
   bool IsRunning(const PoolTask& task) const;
 
   // Whether it has begun one since it last waited for messages.
-  bool is_running() const { return cell_.Current() != 0; }
+  bool is_running() const { return link_->cell().Current() != 0; }
 
   // Whether it has ended tasks whose results it has not sent.
   bool KeepsResults() const;
@@ -104,69 +99,49 @@ class WorkerProcess {
   // It ends when it has done what it holds.
   void Drain();
 
-  void Kill();
+  void Kill() { link_->Kill(); }
 
   // Sends what is queued. Called at the end of each turn.
-  void Flush();
+  void Flush() { link_->Flush(); }
 
   // When the task at the front became the front.
   MonotonicTime front_since() const { return front_since_; }
   MonotonicTime taken_back_at() const { return taken_back_at_; }
 
   // Keeps the files it prints to within their bounds.
-  void TrimOutput();
+  void TrimOutput() { link_->TrimOutput(); }
 
  private:
-  WorkerProcess(EventLoop& loop, ProcessHost& host, OomWatch& oom,
-                const ProcessPoolOptions& options, const WorkerCommand& command,
-                Owner& owner, WorkerCell cell);
+  WorkerProcess(EventLoop& loop, const ProcessPoolOptions& options,
+                Owner& owner)
+      : loop_(loop),
+        options_(options),
+        owner_(owner),
+        front_since_(loop.Now()) {}
 
-  absl::Status Launch();
-  void OnReadable();
-  bool ReadSome();
-  void Handle(WorkerMessage message);
-  void HandleHello(const WorkerHello& hello);
+  void OnWorkerMessage(WorkerMessage message) override;
+  void OnWorkerEnded(const WorkerEnd& end) override;
   void HandleResults(const std::vector<WorkerResult>& results);
   void EndTask(PoolTask& task, const WorkerResult& result, Duration wall);
   void HandleLog(const WorkerLog& log);
+  void HandleFinding(WorkerFinding finding);
   void LimitEnd();
-  void Break(const std::string& reason);
-  void OnEnded(const ProcessEnd& end);
-  Exit ExitOf(const ProcessEnd& end, const Gone& gone) const;
-  std::string LastWords() const;
-  void SaveOutput(PoolTask& task) const;
-  std::string LogFolder(PoolTask& task) const;
+  Exit ExitOf(const WorkerEnd& end, const Gone& gone) const;
+  std::string LogFolder(const PoolTask& task) const;
 
   EventLoop& loop_;
-  ProcessHost& host_;
-  OomWatch& oom_;
   const ProcessPoolOptions& options_;
-  const WorkerCommand& command_;
   Owner& owner_;
-  WorkerCell cell_;
-  UniqueFd socket_;
-  UniqueFd output_;  // what it writes to standard output and error:
-  UniqueFd errors_;  // files without a name
-  std::string folder_;
-  uint64_t process_ = 0;
+  std::unique_ptr<WorkerLink> link_;
   State state_ = State::kStarting;
-  pid_t pid_ = 0;  // as it says of itself; only for looking at it
-  MonotonicTime started_;
   MonotonicTime front_since_;
   MonotonicTime taken_back_at_;
-  TimerId limit_timer_;
-  WorkerFrameCutter frames_;
-  std::string unsent_;
-  size_t unsent_from_ = 0;
-  bool waits_for_room_ = false;
   std::deque<PoolTask*> held_;
   uint64_t next_task_ = 1;
   uint64_t last_ended_ = 0;
   uint64_t revoked_end_ = 0;
   uint64_t tasks_done_ = 0;
   size_t credits_ = 0;
-  bool killed_by_us_ = false;
-  std::string broken_;  // why the protocol ended, if it did
 };
 
 }  // namespace remuda

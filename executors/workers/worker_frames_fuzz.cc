@@ -4,13 +4,17 @@
 #include <string_view>
 
 #include "base/check.h"
-#include "executors/process_pool/worker_frames.h"
+#include "executors/workers/worker_frames.h"
 #include "jobs/json_text.h"
 #include "workers/protocol/worker_channel.h"
 
 namespace {
 
 void LookAt(const remuda::WorkerMessage& message) {
+  if (const auto* found = std::get_if<remuda::WorkerFinding>(&message)) {
+    CHECK(found->finding.text.size() <= remuda::kFindingTextMax);
+    CHECK(found->finding.duration >= remuda::Duration::zero());
+  }
   const auto* results =
       std::get_if<std::vector<remuda::WorkerResult>>(&message);
   if (results == nullptr) return;
@@ -19,7 +23,7 @@ void LookAt(const remuda::WorkerMessage& message) {
     CHECK(result.first + (result.count - 1) >= result.first);
     CHECK(result.output.empty() || remuda::IsJson(result.output));
     CHECK(result.wall >= remuda::Duration::zero());
-    CHECK(!result.cpu || *result.cpu >= remuda::Duration::zero());
+    CHECK(!result.usage.cpu || *result.usage.cpu >= remuda::Duration::zero());
   }
 }
 

@@ -1,12 +1,16 @@
-#include "executors/process_pool/worker_frames.h"
+#include "executors/workers/worker_frames.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "absl/status/status.h"
+#include "base/check.h"
 #include "jobs/duration_text.h"
 #include "jobs/json_text.h"
+#include "workers/protocol/worker_channel.h"
 
 namespace remuda {
 namespace {
@@ -85,9 +89,15 @@ absl::StatusOr<WorkerResult> ParseResult(const json& entry,
         std::to_string(kJsonDepthMax) + " levels deep";
   }
   result.wall = Span(entry, "wall_ns").value_or(Duration::zero());
-  result.cpu = Span(entry, "cpu_ns");
-  result.switches_voluntary = Number(entry, "switches_voluntary");
-  result.switches_involuntary = Number(entry, "switches_involuntary");
+  Usage& usage = result.usage;
+  usage.cpu = Span(entry, "cpu_ns");
+  usage.run_queue_delay = Span(entry, "run_queue_ns");
+  usage.gil_wait = Span(entry, "gil_wait_ns");
+  usage.loop_lag = Span(entry, "loop_lag_ns");
+  usage.switches_voluntary = Number(entry, "switches_voluntary");
+  usage.switches_involuntary = Number(entry, "switches_involuntary");
+  usage.bytes_in = Number(entry, "bytes_in");
+  usage.bytes_out = Number(entry, "bytes_out");
   return result;
 }
 
@@ -117,24 +127,82 @@ std::string Quoted(uint64_t number) {
 }
 
 // Whether `task` may follow `before` in a range.
-bool Follows(const PoolTask& before, const PoolTask& task, bool with_items) {
-  return task.worker_task == before.worker_task + 1 &&
-         task.attempt.id.task == before.attempt.id.task + 1 &&
-         task.attempt.id.fence == before.attempt.id.fence &&
+bool Follows(const WorkerTask& before, const WorkerTask& task,
+             bool with_items) {
+  return task.number == before.number + 1 &&
+         task.attempt->id.task == before.attempt->id.task + 1 &&
+         task.attempt->id.fence == before.attempt->id.fence &&
          task.parameters.empty() &&
-         (!with_items || task.attempt.item == "null");
+         (!with_items || task.attempt->item == "null");
 }
 
-bool IsRange(std::span<PoolTask* const> tasks, bool with_items) {
-  if (!tasks[0]->parameters.empty()) return false;
-  if (with_items && tasks[0]->attempt.item != "null") return false;
+bool IsRange(std::span<const WorkerTask> tasks, bool with_items) {
+  if (!tasks[0].parameters.empty()) return false;
+  if (with_items && tasks[0].attempt->item != "null") return false;
   for (size_t i = 1; i < tasks.size(); ++i) {
-    if (!Follows(*tasks[i - 1], *tasks[i], with_items)) return false;
+    if (!Follows(tasks[i - 1], tasks[i], with_items)) return false;
   }
   return true;
 }
 
+WorkerHello ParseHello(const json& message) {
+  WorkerHello hello;
+  hello.protocol = static_cast<int>(Number(message, "protocol").value_or(0));
+  hello.language = Text(message, "language");
+  hello.pid = static_cast<int32_t>(Number(message, "pid").value_or(0));
+  const auto modes = message.find("modes");
+  if (modes == message.end() || !modes->is_array()) return hello;
+  hello.modes.clear();
+  for (const json& mode : *modes) {
+    if (mode.is_string()) hello.modes.push_back(mode.get<std::string>());
+  }
+  return hello;
+}
+
+// The words are a user's, so what is too long for a person is cut.
+std::string Words(const json& message, const char* name) {
+  std::string text = Text(message, name);
+  if (text.size() > kFindingTextMax) {
+    text.resize(kFindingTextMax);
+    text.resize(ValidUtf8Prefix(text));
+  }
+  return text;
+}
+
+absl::StatusOr<WorkerMessage> ParseFinding(const json& message) {
+  WorkerFinding parsed;
+  parsed.task = TaskNumber(message, "id");
+  Finding& finding = parsed.finding;
+  finding.job = JobId{TaskNumber(message, "job")};
+  finding.code = Text(message, "code");
+  if (finding.code.empty() || finding.code.size() > kFindingCodeMax ||
+      finding.code.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") !=
+          std::string::npos) {
+    return absl::InvalidArgumentError("a finding without a proper code");
+  }
+  finding.text = Words(message, "text");
+  finding.function = Words(message, "function");
+  finding.file = Words(message, "file");
+  finding.line = Number(message, "line").value_or(0);
+  const auto seconds = message.find("seconds");
+  if (seconds != message.end() && seconds->is_number()) {
+    const double most = std::chrono::duration<double>(kDurationMax).count();
+    finding.duration =
+        std::chrono::duration_cast<Duration>(std::chrono::duration<double>(
+            std::clamp(seconds->get<double>(), 0.0, most / 2)));
+  }
+  return parsed;
+}
+
 }  // namespace
+
+std::string_view Name(WorkerMode mode) {
+  static constexpr std::array<std::string_view, 3> kNames = {"process",
+                                                             "threads", "loop"};
+  const size_t index = static_cast<size_t>(mode);
+  CHECK(index < kNames.size());
+  return kNames[index];
+}
 
 absl::StatusOr<WorkerMessage> ParseWorkerMessage(std::string_view body) {
   const json message = json::parse(body, nullptr, false);
@@ -151,25 +219,27 @@ absl::StatusOr<WorkerMessage> ParseWorkerMessage(std::string_view body) {
                      .text = Text(message, "text"),
                      .file = Text(message, "file")};
   }
-  if (type == "hello") {
-    return WorkerHello{
-        .protocol = static_cast<int>(Number(message, "protocol").value_or(0)),
-        .language = Text(message, "language"),
-        .pid = static_cast<int32_t>(Number(message, "pid").value_or(0))};
-  }
+  if (type == "hello") return ParseHello(message);
+  if (type == "finding") return ParseFinding(message);
   if (type == "ready") {
     return WorkerReady{.credits = Number(message, "credits").value_or(1)};
   }
-  if (type == "started" || type == "progress" || type == "pong") {
+  if (type == "started" || type == "progress" || type == "pong" ||
+      type == "facts") {
     return WorkerRemark{};
   }
   return absl::InvalidArgumentError("a frame of the unknown type '" + type +
                                     "'");
 }
 
-std::string WelcomeMessage(const std::string& log_folder) {
-  return "{\"type\":\"welcome\",\"protocol\":2,\"log_folder\":" +
-         JsonString(log_folder) + ",\"mode\":\"process\",\"slots\":1}";
+std::string WelcomeMessage(const std::string& log_folder,
+                           const WorkerHosting& hosting) {
+  return "{\"type\":\"welcome\",\"protocol\":" +
+         std::to_string(kWorkerProtocol) +
+         ",\"log_folder\":" + JsonString(log_folder) + ",\"mode\":\"" +
+         std::string(Name(hosting.mode)) +
+         "\",\"slots\":" + std::to_string(hosting.slots) +
+         ",\"cpus\":" + std::to_string(hosting.cpus) + "}";
 }
 
 std::string CancelMessage(uint64_t task) {
@@ -178,9 +248,9 @@ std::string CancelMessage(uint64_t task) {
 
 std::string DrainMessage() { return "{\"type\":\"drain\"}"; }
 
-std::string TasksMessage(std::span<PoolTask* const> tasks, bool with_items) {
-  const PoolTask& first = *tasks[0];
-  const JobWork& work = *first.attempt.work;
+std::string TasksMessage(std::span<const WorkerTask> tasks, bool with_items) {
+  const WorkerTask& first = tasks[0];
+  const JobWork& work = *first.attempt->work;
   std::string message =
       "{\"type\":\"tasks\",\"job_type\":" + JsonString(work.job.type) +
       ",\"job\":" + Quoted(work.id.value);
@@ -189,22 +259,27 @@ std::string TasksMessage(std::span<PoolTask* const> tasks, bool with_items) {
     const auto shared = work.parameters.Render("null", 0);
     message += ",\"parameters\":" + (shared.ok() ? *shared : "{}");
   }
+  if (!work.job.outputs.to.empty()) {
+    message += ",\"outputs\":" + JsonString(work.job.outputs.to);
+  }
   if (IsRange(tasks, with_items)) {
-    return message + ",\"range\":{\"id\":" + Quoted(first.worker_task) +
+    return message + ",\"range\":{\"id\":" + Quoted(first.number) +
            ",\"count\":" + std::to_string(tasks.size()) +
-           ",\"index\":" + Quoted(first.attempt.id.task) +
-           ",\"attempt\":" + std::to_string(first.attempt.id.fence.value) +
+           ",\"index\":" + Quoted(first.attempt->id.task) +
+           ",\"attempt\":" + std::to_string(first.attempt->id.fence.value) +
            "}}";
   }
   message += ",\"tasks\":[";
-  for (const PoolTask* task : tasks) {
-    if (task != &first) message += ',';
-    message += "{\"id\":" + Quoted(task->worker_task) +
-               ",\"index\":" + Quoted(task->attempt.id.task) +
-               ",\"attempt\":" + std::to_string(task->attempt.id.fence.value);
-    if (with_items) message += ",\"item\":" + task->attempt.item;
-    if (!task->parameters.empty()) {
-      message += ",\"parameters\":" + task->parameters;
+  for (const WorkerTask& task : tasks) {
+    if (&task != &first) message += ',';
+    const AttemptId& id = task.attempt->id;
+    message += "{\"id\":" + Quoted(task.number) +
+               ",\"index\":" + Quoted(id.task) +
+               ",\"attempt\":" + std::to_string(id.fence.value);
+    if (with_items) message += ",\"item\":" + task.attempt->item;
+    if (!task.parameters.empty()) {
+      message += ",\"parameters\":";
+      message += task.parameters;
     }
     message += '}';
   }

@@ -1,52 +1,52 @@
-#include "executors/process_pool/worker_frames.h"
+#include "executors/workers/worker_frames.h"
 
 #include <gtest/gtest.h>
 
 namespace remuda {
 namespace {
 
-std::vector<PoolTask> Tasks(const std::string& with, size_t count) {
+// Attempts, and how a worker gets them.
+struct Batch {
+  std::vector<Attempt> attempts;
+  std::vector<WorkerTask> tasks;
+};
+
+Batch Tasks(const std::string& with, size_t count) {
   auto work = std::make_shared<JobWork>();
   work->id = JobId{3};
   work->job.type = "python";
   auto parameters = ParameterTemplate::Parse(with);
   EXPECT_TRUE(parameters.ok());
   work->parameters = *parameters;
-  std::vector<PoolTask> tasks(count);
+  Batch batch;
+  batch.attempts.resize(count);
   for (size_t i = 0; i < count; ++i) {
-    tasks[i].attempt.id = {JobId{3}, 10 + i, Fence{2}};
-    tasks[i].attempt.work = work;
-    tasks[i].attempt.item = "null";
-    tasks[i].worker_task = 5 + i;
+    batch.attempts[i] = {
+        .id = {JobId{3}, 10 + i, Fence{2}}, .work = work, .item = "null"};
+    batch.tasks.push_back(
+        {.number = 5 + i, .attempt = &batch.attempts[i], .parameters = {}});
   }
-  return tasks;
-}
-
-std::vector<PoolTask*> Pointers(std::vector<PoolTask>& tasks) {
-  std::vector<PoolTask*> pointers;
-  for (PoolTask& task : tasks) pointers.push_back(&task);
-  return pointers;
+  return batch;
 }
 
 TEST(WorkerFramesTest, NeighboursTravelAsARange) {
-  std::vector<PoolTask> tasks = Tasks(R"({"a":1})", 3);
-  EXPECT_EQ(TasksMessage(Pointers(tasks), true),
+  Batch batch = Tasks(R"({"a":1})", 3);
+  EXPECT_EQ(TasksMessage(batch.tasks, true),
             R"({"type":"tasks","job_type":"python","job":"3",)"
             R"("parameters":{"a":1},)"
             R"("range":{"id":"5","count":3,"index":"10","attempt":2}})");
 }
 
 TEST(WorkerFramesTest, OthersTravelOneByOne) {
-  std::vector<PoolTask> tasks = Tasks("{}", 2);
-  tasks[1].attempt.item = "\"x\"";
-  EXPECT_EQ(TasksMessage(Pointers(tasks), true),
+  Batch batch = Tasks("{}", 2);
+  batch.attempts[1].item = "\"x\"";
+  EXPECT_EQ(TasksMessage(batch.tasks, true),
             R"({"type":"tasks","job_type":"python","job":"3",)"
             R"("parameters":{},"tasks":[)"
             R"({"id":"5","index":"10","attempt":2,"item":null},)"
             R"({"id":"6","index":"11","attempt":2,"item":"x"}]})");
   // A handler that does not look at items may get a range all the same.
-  EXPECT_NE(TasksMessage(Pointers(tasks), false).find("range"),
-            std::string::npos);
+  EXPECT_NE(TasksMessage(batch.tasks, false).find("range"), std::string::npos);
 }
 
 TEST(WorkerFramesTest, ResultsOfOneAndOfMany) {
@@ -77,7 +77,7 @@ TEST(WorkerFramesTest, TimesBeyondAllReasonAreNotKnown) {
   ASSERT_TRUE(message.ok()) << message.status();
   const auto& results = std::get<std::vector<WorkerResult>>(*message);
   EXPECT_EQ(results[0].wall, Duration::zero());
-  EXPECT_EQ(results[0].cpu, std::nullopt);
+  EXPECT_EQ(results[0].usage.cpu, std::nullopt);
 }
 
 TEST(WorkerFramesTest, ARangeOfResultsDoesNotPassTheLastNumber) {
@@ -95,12 +95,49 @@ TEST(WorkerFramesTest, AnOutputThatIsNotJsonFailsItsTask) {
   EXPECT_EQ(results[0].output, "");
 }
 
+TEST(WorkerFramesTest, AFindingTellsWhereAndHowLong) {
+  auto message = ParseWorkerMessage(
+      R"({"type":"finding","code":"loop_blocked","job":"3","id":"7",)"
+      R"("text":"t","function":"f","file":"m.py","line":12,"seconds":1.5})");
+  ASSERT_TRUE(message.ok()) << message.status();
+  const auto& finding = std::get<WorkerFinding>(*message);
+  EXPECT_EQ(finding.task, 7u);
+  EXPECT_EQ(finding.finding.job, JobId{3});
+  EXPECT_EQ(finding.finding.code, "loop_blocked");
+  EXPECT_EQ(finding.finding.file, "m.py");
+  EXPECT_EQ(finding.finding.line, 12u);
+  EXPECT_EQ(finding.finding.duration, std::chrono::milliseconds(1500));
+}
+
+TEST(WorkerFramesTest, AFindingsWordsAreBounded) {
+  // Cut between characters, not within one.
+  std::string words = "x";
+  while (words.size() <= kFindingTextMax) words += "\u00e9";
+  auto message = ParseWorkerMessage(
+      "{\"type\":\"finding\",\"code\":\"c\",\"job\":\"3\",\"text\":\"" + words +
+      "\",\"seconds\":1e300}");
+  ASSERT_TRUE(message.ok()) << message.status();
+  const Finding& finding = std::get<WorkerFinding>(*message).finding;
+  EXPECT_LE(finding.text.size(), kFindingTextMax);
+  EXPECT_EQ(finding.text.size() % 2, 1u);
+  EXPECT_GT(finding.duration, Duration::zero());
+}
+
+TEST(WorkerFramesTest, AnOldHelloOffersOneTaskAtATime) {
+  auto message = ParseWorkerMessage(R"({"type":"hello","protocol":2})");
+  ASSERT_TRUE(message.ok());
+  EXPECT_EQ(std::get<WorkerHello>(*message).modes,
+            std::vector<std::string>{"process"});
+}
+
 TEST(WorkerFramesTest, RefusesWhatBreaksTheProtocol) {
   for (const char* bad :
        {"", "[]", "{", R"({"type":"nonsense"})", R"({"type":"result"})",
         R"({"type":"results"})", R"({"type":"results","results":[1]})",
         R"({"type":"result","id":"1","ending":"odd"})",
-        R"({"type":"result","id":"1","count":0})"}) {
+        R"({"type":"result","id":"1","count":0})",
+        R"({"type":"finding","job":"3","text":"no code"})",
+        R"({"type":"finding","code":"No Code"})"}) {
     EXPECT_FALSE(ParseWorkerMessage(bad).ok()) << bad;
   }
 }

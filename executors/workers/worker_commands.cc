@@ -1,4 +1,4 @@
-#include "executors/process_pool/worker_commands.h"
+#include "executors/workers/worker_commands.h"
 
 #include "workers/protocol/worker_channel.h"
 

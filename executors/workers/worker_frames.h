@@ -10,16 +10,30 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
-#include "executors/process_pool/pool_task.h"
+#include "executors/finding.h"
+#include "jobs/attempt.h"
+#include "jobs/outcome.h"
 
 namespace remuda {
 
-// The messages of docs/WORKER_PROTOCOL.md as the pool sees them.
+// The messages of docs/WORKER_PROTOCOL.md as the agent sees them.
+
+enum class WorkerMode : uint8_t { kProcess, kThreads, kLoop };
+
+std::string_view Name(WorkerMode mode);
+
+// What a worker is used for; fixed when it is greeted.
+struct WorkerHosting {
+  WorkerMode mode = WorkerMode::kProcess;
+  size_t slots = 1;   // tasks at the same time
+  uint32_t cpus = 1;  // that one task may use
+};
 
 struct WorkerHello {
   int protocol = 0;
   std::string language;  // "python 3.11.2"
   int32_t pid = 0;       // as the worker says
+  std::vector<std::string> modes = {"process"};
 };
 
 struct WorkerReady {
@@ -36,9 +50,7 @@ struct WorkerResult {
   std::string output;  // JSON text
   std::string error;
   Duration wall = Duration::zero();  // of all of them
-  std::optional<Duration> cpu;
-  std::optional<uint64_t> switches_voluntary;
-  std::optional<uint64_t> switches_involuntary;
+  Usage usage;                       // of all of them
 };
 
 struct WorkerLog {
@@ -48,23 +60,38 @@ struct WorkerLog {
   std::string file;  // a name in the log folder that holds it instead
 };
 
-// Known to the protocol, and of no interest to the pool.
+// A finding of the task with that number; 0 if of none. The finding's own
+// task is the reader's to fill in.
+struct WorkerFinding {
+  uint64_t task = 0;
+  Finding finding;
+};
+
+// Known to the protocol, and of no interest to the agent.
 struct WorkerRemark {};
 
 using WorkerMessage =
     std::variant<WorkerHello, WorkerReady, std::vector<WorkerResult>, WorkerLog,
-                 WorkerRemark>;
+                 WorkerFinding, WorkerRemark>;
+
+// A task as a worker gets it.
+struct WorkerTask {
+  uint64_t number = 0;
+  const Attempt* attempt = nullptr;
+  std::string_view parameters;  // rendered; empty if all tasks share them
+};
 
 // Errors: InvalidArgument if it breaks the protocol; says how.
 absl::StatusOr<WorkerMessage> ParseWorkerMessage(std::string_view body);
 
-std::string WelcomeMessage(const std::string& log_folder);
+std::string WelcomeMessage(const std::string& log_folder,
+                           const WorkerHosting& hosting);
 std::string CancelMessage(uint64_t task);
 std::string DrainMessage();
 
-// Tasks of one job, in the order of `worker_task`. As a range if nothing but
+// Tasks of one job, in the order of their numbers. As a range if nothing but
 // index and number tells them apart. Items are left out where the job's
 // handlers do not look at them.
-std::string TasksMessage(std::span<PoolTask* const> tasks, bool with_items);
+std::string TasksMessage(std::span<const WorkerTask> tasks, bool with_items);
 
 }  // namespace remuda

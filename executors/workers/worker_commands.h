@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "executors/process_pool/process_pool_options.h"
+#include "executors/workers/worker_command.h"
 
 namespace remuda {
 
