@@ -14,9 +14,9 @@
 #include "executors/handlers/async_handlers.h"
 #include "executors/handlers/blocking_handlers.h"
 #include "executors/process_pool/process_pool_executor.h"
-#include "executors/workers/worker_commands.h"
 #include "executors/processes/spawner.h"
 #include "executors/thread_pool/thread_pool_executor.h"
+#include "executors/workers/worker_commands.h"
 #include "jobs/job_type.h"
 #include "workers/python/worker_source.h"
 
