@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "executors/process_pool/command_parameters.h"
 #include "executors/processes/output_capture.h"
+#include "executors/processes/thread_caps.h"
 
 namespace remuda {
 namespace {
@@ -46,10 +47,16 @@ std::vector<std::string> Environment(const Attempt& attempt,
   bool has_path = false;
   for (const std::string& entry : own) has_path |= entry.rfind("PATH=", 0) == 0;
   if (!has_path) own.emplace_back(kChildPath);
+  AddThreadCaps(attempt.work->job.resources.cpu, &own);
   own.push_back("REMUDA_JOB_ID=" + std::to_string(attempt.work->id.value));
   own.push_back("REMUDA_TASK_INDEX=" + std::to_string(attempt.id.task));
   own.push_back("REMUDA_ATTEMPT=" + std::to_string(attempt.id.fence.value));
   return own;
+}
+
+ProcessLimits LimitsOf(const Job& job) {
+  return {.memory_bytes = job.resources.memory_bytes,
+          .processes = kTaskProcessesMax};
 }
 
 }  // namespace
@@ -131,6 +138,7 @@ absl::Status CommandRunner::Launch(Run& run) {
   start.environment =
       Environment(attempt, std::move(run.parameters.environment));
   start.directory = run.parameters.directory;
+  start.limits = LimitsOf(attempt.work->job);
   run.process = host_.Start(
       std::move(start),
       [this, id = attempt.id](const ProcessEnd& end) { OnEnded(id, end); });
@@ -215,6 +223,12 @@ void CommandRunner::Finish(Run& run, const ProcessExited& exited) {
   if (!was_killed) outcome.exit_code = WEXITSTATUS(status);
   if (run.task.stop != PoolTask::Stop::kNone && exited.signalled) {
     outcome.ending = StoppedEnding(run.task);
+  } else if (exited.limit != LimitBroken::kNone) {
+    const bool is_memory = exited.limit == LimitBroken::kMemory;
+    if (is_memory) oom_.Skip();
+    outcome.ending = is_memory ? Ending::kOom : Ending::kError;
+    outcome.error = "the command " +
+                    DescribeLimit(exited, LimitsOf(run.task.attempt.work->job));
   } else if (was_killed && WTERMSIG(status) == SIGKILL && oom_.TakeKill()) {
     outcome.ending = Ending::kOom;
     outcome.error = "killed by the kernel because memory ran out";

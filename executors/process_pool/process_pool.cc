@@ -15,6 +15,10 @@ constexpr size_t kGroupsMax = 64;
 // How often busy workers are looked at for tasks that are held up.
 constexpr Duration kLookPause = std::chrono::milliseconds(10);
 
+size_t SlotsOf(const PoolTask& task) {
+  return task.attempt.work->job.resources.cpu;
+}
+
 }  // namespace
 
 ProcessPool::ProcessPool(EventLoop& loop, const ProcessPoolOptions& options,
@@ -24,10 +28,10 @@ ProcessPool::ProcessPool(EventLoop& loop, const ProcessPoolOptions& options,
       options_(options),
       outcomes_(outcomes),
       capacity_(options.slots),
-      host_(loop, std::move(spawner), options.spawner_program),
+      host_(loop, std::move(spawner), options.spawner_program, options.groups),
       commands_(loop, host_, oom_, options_,
                 [this](PoolTask& task, Outcome outcome) {
-                  --commands_running_;
+                  command_slots_used_ -= SlotsOf(task);
                   service_time_.Add(outcome.ending, outcome.wall);
                   End(task, std::move(outcome));
                 }) {
@@ -50,6 +54,17 @@ void ProcessPool::Start(std::vector<Attempt> batch) {
 }
 
 void ProcessPool::Add(PoolTask& task) {
+  if (SlotsOf(task) > options_.slots) {
+    Outcome outcome;
+    outcome.ending = Ending::kError;
+    outcome.error = "the task needs " + std::to_string(SlotsOf(task)) +
+                    " cpus, and the process pool of this agent has " +
+                    std::to_string(options_.slots) +
+                    " slots; lower resources.cpu, or give the agent more "
+                    "with --slots process-pool=N";
+    End(task, std::move(outcome));
+    return;
+  }
   if (task.attempt.work->job.type == "command") {
     waiting_commands_.push_back(&task);
     return;
@@ -88,13 +103,19 @@ absl::StatusOr<size_t> ProcessPool::GroupFor(const Attempt& attempt) {
     const std::string program = TextParameter(*text, parameter);
     if (!program.empty()) wanted.argv.front() = program;
   }
-  const std::string key = wanted.name + "\n" + wanted.argv.front();
+  // What a worker may use is fixed when it starts.
+  wanted.cpus = job.resources.cpu;
+  wanted.limits = {.memory_bytes = job.resources.memory_bytes,
+                   .processes = kTaskProcessesMax};
+  const std::string key = wanted.name + "\n" + wanted.argv.front() + "\n" +
+                          std::to_string(job.resources.cpu) + "\n" +
+                          std::to_string(job.resources.memory_bytes);
   const auto found = group_of_.find(key);
   if (found != group_of_.end()) return found->second;
   if (groups_.size() >= kGroupsMax) {
     return absl::InvalidArgumentError(
         "this agent already has workers of " + std::to_string(kGroupsMax) +
-        " different programs, which is its limit");
+        " different programs or resources, which is its limit");
   }
   groups_.push_back(std::make_unique<WorkerGroup>(
       loop_, host_, oom_, options_, std::move(wanted),
@@ -150,30 +171,60 @@ void ProcessPool::Stop(PoolTask& task, PoolTask::Stop why, bool force) {
 }
 
 // Gives free slots to commands and groups, each time beginning with the next,
-// so that a stream of one kind does not keep the others out.
+// so that a stream of one kind does not keep the others out. A wide task that
+// does not fit yet keeps what is free: nothing behind it overtakes it, and it
+// is the first to be asked again.
 void ProcessPool::Pump() {
   const size_t kinds = groups_.size() + 1;
   size_t waiting = waiting_commands_.empty() ? 0 : 1;
   for (const auto& group : groups_) waiting += group->has_waiting();
   for (size_t i = 0; i < kinds; ++i) {
-    size_t used = commands_running_;
-    for (const auto& group : groups_) used += group->busy();
-    const size_t free = options_.slots - std::min(options_.slots, used);
     const size_t kind = (first_turn_ + i) % kinds;
-    if (kind == groups_.size()) {
-      PumpCommands(free);
-    } else {
-      groups_[kind]->Pump(free, waiting > 1);
+    const size_t used = SlotsInUse();
+    const size_t free = options_.slots - std::min(options_.slots, used);
+    const size_t wanted = SlotsWanted(kind);
+    PumpKind(kind, free, waiting > 1);
+    if (wanted > 1 && wanted > free && SlotsWanted(kind) > 0) {
+      first_turn_ = kind;
+      return;
     }
   }
   first_turn_ = (first_turn_ + 1) % kinds;
 }
 
+void ProcessPool::PumpKind(size_t kind, size_t free, bool others_wait) {
+  if (kind == groups_.size()) {
+    PumpCommands(free);
+  } else {
+    WorkerGroup& group = *groups_[kind];
+    group.Pump(free / group.command().cpus, others_wait);
+  }
+}
+
+size_t ProcessPool::SlotsInUse() const {
+  size_t used = command_slots_used_;
+  for (const auto& group : groups_) {
+    used += group->busy() * group->command().cpus;
+  }
+  return used;
+}
+
+// Of the task that is next there; 0 if none waits.
+size_t ProcessPool::SlotsWanted(size_t kind) const {
+  if (kind == groups_.size()) {
+    return waiting_commands_.empty() ? 0 : SlotsOf(*waiting_commands_.front());
+  }
+  const WorkerGroup& group = *groups_[kind];
+  return group.has_waiting() ? group.command().cpus : 0;
+}
+
 void ProcessPool::PumpCommands(size_t free) {
-  for (; free > 0 && !waiting_commands_.empty(); --free) {
+  while (!waiting_commands_.empty() &&
+         SlotsOf(*waiting_commands_.front()) <= free) {
     PoolTask& task = *waiting_commands_.front();
     waiting_commands_.pop_front();
-    ++commands_running_;
+    free -= SlotsOf(task);
+    command_slots_used_ += SlotsOf(task);
     commands_.Start(task);
   }
 }

@@ -56,6 +56,9 @@ class ProcessPool {
   absl::StatusOr<size_t> GroupFor(const Attempt& attempt);
   void Stop(PoolTask& task, PoolTask::Stop why, bool force);
   void Pump();
+  void PumpKind(size_t kind, size_t free, bool others_wait);
+  size_t SlotsInUse() const;
+  size_t SlotsWanted(size_t kind) const;
   void PumpCommands(size_t free);
   void Look();
   void TurnEnd();
@@ -70,7 +73,7 @@ class ProcessPool {
   ProcessHost host_;
   absl::flat_hash_map<AttemptId, std::unique_ptr<PoolTask>> tasks_;
   std::deque<PoolTask*> waiting_commands_;
-  size_t commands_running_ = 0;
+  size_t command_slots_used_ = 0;
   CommandRunner commands_;
   std::vector<std::unique_ptr<WorkerGroup>> groups_;
   absl::flat_hash_map<std::string, size_t> group_of_;

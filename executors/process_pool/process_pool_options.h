@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "executors/processes/process_limits.h"
 #include "executors/workers/worker_command.h"
 
 namespace remuda {
@@ -20,6 +21,9 @@ struct ProcessPoolOptions {
   // are removed with the attempt, logs by whoever takes the outcome.
   std::string work_folder;
   std::string log_folder;
+
+  // By what limits of tasks are kept.
+  ControlGroupPlaces groups;
 
   bool runs_commands = true;
   std::vector<WorkerCommand> workers;

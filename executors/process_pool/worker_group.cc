@@ -314,11 +314,18 @@ void WorkerGroup::Stop(PoolTask& task, CancelMode mode) {
   }
 }
 
+// What tasks left behind counts for the next one, which has its own limit.
+uint64_t WorkerGroup::MemoryBytesMax() const {
+  const uint64_t limit = command_.limits.memory_bytes;
+  if (limit == 0) return options_.worker_memory_bytes_max;
+  return std::min(options_.worker_memory_bytes_max, limit / 4 * 3);
+}
+
 bool WorkerGroup::ShouldRetire(const WorkerProcess& worker, bool weigh) const {
   return worker.state() == WorkerProcess::State::kReady &&
          (worker.tasks_done() >= options_.worker_tasks_max ||
           loop_.Now() - worker.started() >= options_.worker_age_max ||
-          (weigh && worker.MemoryBytes() > options_.worker_memory_bytes_max));
+          (weigh && worker.MemoryBytes() > MemoryBytesMax()));
 }
 
 // Whether tasks behind the first have waited too long for it.

@@ -84,6 +84,7 @@ class WorkerGroup : public WorkerProcess::Owner {
   void Requeue(const std::vector<PoolTask*>& tasks);
   void EndWith(PoolTask& task, Ending ending, std::string error);
   bool IsHeldUp(const WorkerProcess& worker) const;
+  uint64_t MemoryBytesMax() const;
   bool ShouldRetire(const WorkerProcess& worker, bool weigh) const;
   const ServiceTime& TimeOf(const PoolTask& task) const;
 

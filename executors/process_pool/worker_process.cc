@@ -17,8 +17,9 @@ absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(
   const WorkerPlace place{.work_folder = options.work_folder,
                           .log_folder = options.log_folder,
                           .start_max = options.worker_start_max};
-  auto link = WorkerLink::Start(loop, host, oom, place, command,
-                                {.mode = WorkerMode::kProcess}, *worker);
+  auto link = WorkerLink::Start(
+      loop, host, oom, place, command,
+      {.mode = WorkerMode::kProcess, .cpus = command.cpus}, *worker);
   if (!link.ok()) return link.status();
   worker->link_ = *std::move(link);
   return worker;

@@ -27,6 +27,8 @@ struct Launch {
   const char* const* programs;  // the places to try, ended by null
   const char* directory;
   const int* descriptors;
+  const int* groups;
+  size_t group_count;
   pid_t parent;
   SpawnStage stage;
   int error_number;
@@ -68,6 +70,13 @@ REMUDA_IN_CHILD int TryPrograms(Launch* launch) {
 
 REMUDA_IN_CHILD int ChildMain(void* argument) {
   auto* launch = static_cast<Launch*>(argument);
+  static constexpr char kMyself[] = "0";
+  for (size_t i = 0; i < launch->group_count; ++i) {
+    if (Call(SYS_write, launch->groups[i], reinterpret_cast<long>(kMyself), 1) <
+        0) {
+      return Fail(launch, SpawnStage::kGroup);
+    }
+  }
   Call(SYS_setsid);
   int given = 3;
   for (int i = 0; i < static_cast<int>(kChildDescriptors); ++i) {
@@ -147,6 +156,8 @@ std::variant<pid_t, ChildFailure> StartChild(const ChildPlan& plan) {
                 .programs = program_pointers.data(),
                 .directory = plan.directory.c_str(),
                 .descriptors = plan.descriptors.data(),
+                .groups = plan.groups.data(),
+                .group_count = plan.groups.size(),
                 .parent = getpid(),
                 .stage = SpawnStage::kProcess,
                 .error_number = 0};

@@ -18,6 +18,8 @@ struct ChildPlan {
   // What becomes descriptor i of the child; -1 leaves 0 to 2 as they are in
   // the caller and closes the others. Each is above kChildDescriptors.
   std::array<int, kChildDescriptors> descriptors;
+  // The program is in the control groups of these before it begins.
+  std::vector<int> groups;
 };
 
 struct ChildFailure {

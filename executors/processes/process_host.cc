@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/random.h"
+#include "executors/processes/control_groups.h"
 #include "executors/processes/process_tree.h"
 
 namespace remuda {
@@ -27,21 +28,37 @@ uint64_t KillMarked(const std::string& mark) {
 }  // namespace
 
 ProcessHost::ProcessHost(EventLoop& loop, std::unique_ptr<Spawner> spawner,
-                         std::string spawner_program)
+                         std::string spawner_program, ControlGroupPlaces places)
     : loop_(loop),
       spawner_program_(std::move(spawner_program)),
       mark_(RandomHex(16) + "-"),
+      groups_{.places = std::move(places),
+              .name = OwnGroupName(mark_.substr(0, 8))},
       spawner_(std::move(spawner)) {
   Watch();
 }
 
 ProcessHost::~ProcessHost() {
   if (spawner_ != nullptr) loop_.Unwatch(spawner_->fd());
+  spawner_.reset();
+  RemoveGroups();
+}
+
+// Of a spawner that has ended; usually it has done so itself.
+void ProcessHost::RemoveGroups() const {
+  const ControlGroupPlaces& places = groups_.places;
+  if (!places.memory.empty()) RemoveGroup(places.memory + "/" + groups_.name);
+  if (!places.processes.empty()) {
+    RemoveGroup(places.processes + "/" + groups_.name);
+  }
 }
 
 void ProcessHost::Watch() {
   if (spawner_ == nullptr) return;
   loop_.WatchReadable(spawner_->fd(), [this] { OnReadable(); });
+  if (groups_.places.version == 0) return;
+  spawner_->UseGroups(groups_);
+  has_unsent_ = true;
 }
 
 uint64_t ProcessHost::Start(ProcessStart start, Ended ended) {
@@ -66,6 +83,7 @@ uint64_t ProcessHost::Start(ProcessStart start, Ended ended) {
   request.mark = mark_ + std::to_string(id);
   request.environment.push_back("REMUDA_MARK=" + request.mark);
   request.directory = std::move(start.directory);
+  request.limits = start.limits;
   spawner_->Start(std::move(request), std::move(start.descriptors));
   has_unsent_ = true;
   return id;
@@ -114,6 +132,7 @@ void ProcessHost::OnSpawnerDied() {
   waits_for_room_ = false;
   has_unsent_ = false;
   orphans_killed_ += KillMarked(mark_);
+  RemoveGroups();
   const auto lost = std::exchange(running_, {});
   for (const auto& [id, ended] : lost) ended(ProcessLost{});
 }

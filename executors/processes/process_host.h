@@ -23,6 +23,7 @@ struct ProcessStart {
   std::vector<std::string> environment;  // beside REMUDA_MARK
   std::string directory;
   Spawner::Descriptors descriptors;
+  ProcessLimits limits;
 };
 
 // Starts processes through the spawner and tells each one's owner how it
@@ -37,7 +38,7 @@ class ProcessHost {
   using Ended = std::function<void(const ProcessEnd&)>;
 
   ProcessHost(EventLoop& loop, std::unique_ptr<Spawner> spawner,
-              std::string spawner_program);
+              std::string spawner_program, ControlGroupPlaces places = {});
   ~ProcessHost();
 
   // Calls `ended` exactly once, never before this returns.
@@ -57,11 +58,13 @@ class ProcessHost {
   void OnSpawnerDied();
   void Report(uint64_t id, const ProcessEnd& end);
   void Watch();
+  void RemoveGroups() const;
 
   EventLoop& loop_;
   const std::string spawner_program_;
   // Begins every mark, so that processes of this host are told from others.
   const std::string mark_;
+  const GroupSetup groups_;
   std::unique_ptr<Spawner> spawner_;  // null if none could be started
   MonotonicTime next_launch_;
   uint64_t last_id_ = 0;

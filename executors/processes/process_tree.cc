@@ -72,9 +72,15 @@ std::optional<ProcessFacts> ReadProcess(pid_t pid) {
   facts.parent = ToNumber<pid_t>(NextWord(rest));
   NextWord(rest);  // process group
   facts.session = ToNumber<pid_t>(NextWord(rest));
-  // proc(5): field 6 was the last one read, the start time is field 22.
-  for (int field = 7; field < 22; ++field) NextWord(rest);
+  // proc(5): field 6 was the last one read; threads are field 20, the start
+  // time is 22, and the resident pages are 24.
+  for (int field = 7; field < 20; ++field) NextWord(rest);
+  facts.threads = ToNumber<uint64_t>(NextWord(rest));
+  NextWord(rest);
   facts.start_time = ToNumber<uint64_t>(NextWord(rest));
+  NextWord(rest);
+  static const auto page_bytes = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  facts.memory_bytes = ToNumber<uint64_t>(NextWord(rest)) * page_bytes;
   return facts;
 }
 
@@ -132,6 +138,43 @@ void KillProcess(const ProcessFacts& process) {
   const std::optional<ProcessFacts> now = ReadProcess(process.pid);
   if (!now.has_value() || now->start_time != process.start_time) return;
   syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+}
+
+TreeUse UseOfTree(pid_t root, const std::vector<ProcessFacts>& table) {
+  std::multimap<pid_t, const ProcessFacts*> by_parent;
+  std::map<pid_t, const ProcessFacts*> left;
+  std::vector<pid_t> waiting;
+  for (const ProcessFacts& process : table) {
+    by_parent.emplace(process.parent, &process);
+    left.emplace(process.pid, &process);
+    if (process.pid == root || process.session == root) {
+      waiting.push_back(process.pid);
+    }
+  }
+  TreeUse use;
+  while (!waiting.empty()) {
+    const auto found = left.find(waiting.back());
+    waiting.pop_back();
+    if (found == left.end()) continue;
+    const pid_t pid = found->first;
+    use.memory_bytes += found->second->memory_bytes;
+    use.threads += found->second->threads;
+    left.erase(found);
+    const auto [first, last] = by_parent.equal_range(pid);
+    for (auto child = first; child != last; ++child) {
+      waiting.push_back(child->second->pid);
+    }
+  }
+  return use;
+}
+
+uint64_t CountAllThreads() {
+  // "0.20 0.18 0.12 1/80 11206": the number behind the slash.
+  const std::string text = ReadFile("/proc/loadavg");
+  const size_t slash = text.find('/');
+  if (slash == std::string::npos) return 0;
+  std::string_view rest = std::string_view(text).substr(slash + 1);
+  return ToNumber<uint64_t>(NextWord(rest));
 }
 
 void KillTrees(const std::vector<pid_t>& roots,

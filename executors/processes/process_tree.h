@@ -14,8 +14,10 @@ struct ProcessFacts {
   pid_t pid = 0;
   pid_t parent = 0;
   pid_t session = 0;
-  char state = '?';         // 'Z' is a zombie
-  uint64_t start_time = 0;  // ticks since boot; with pid, names it for ever
+  char state = '?';  // 'Z' is a zombie
+  uint64_t threads = 0;
+  uint64_t start_time = 0;    // ticks since boot; with pid, names it for ever
+  uint64_t memory_bytes = 0;  // resident
 };
 
 // Empty if there is none of that number.
@@ -31,6 +33,18 @@ std::vector<pid_t> ReadOwnChildren();
 // The value of REMUDA_MARK with which `pid` was started. Empty if it has
 // none, has overwritten it, or is gone.
 std::string ReadMark(pid_t pid);
+
+// What a tree of processes uses, shared pages counted for each.
+struct TreeUse {
+  uint64_t memory_bytes = 0;
+  uint64_t threads = 0;
+};
+
+// Of `root`, everything below it, and what shares the session that it made.
+TreeUse UseOfTree(pid_t root, const std::vector<ProcessFacts>& table);
+
+// Threads of all processes on the machine; costs one small file.
+uint64_t CountAllThreads();
 
 // Kills `pid` if it is still that process, not a later one of its number.
 void KillProcess(const ProcessFacts& process);

@@ -11,6 +11,7 @@ enum class MessageType : uint8_t {
   kSignal = 2,
   kFailed = 3,
   kExited = 4,
+  kGroups = 5,
 };
 
 template <typename T>
@@ -92,7 +93,18 @@ SpawnRequest GetSpawn(Reader& in) {
   request.directory = in.GetText();
   request.mark = in.GetText();
   request.descriptors = in.Get<uint32_t>();
+  request.limits.memory_bytes = in.Get<uint64_t>();
+  request.limits.processes = in.Get<uint64_t>();
   return request;
+}
+
+GroupSetup GetGroups(Reader& in) {
+  GroupSetup setup;
+  setup.places.version = in.Get<int32_t>();
+  setup.places.memory = in.GetText();
+  setup.places.processes = in.GetText();
+  setup.name = in.GetText();
+  return setup;
 }
 
 SignalRequest GetSignal(Reader& in) {
@@ -118,6 +130,7 @@ ProcessExited GetExited(Reader& in) {
   report.signalled = in.GetFlag();
   report.left_survivors = in.GetFlag();
   report.orphans_killed = in.Get<uint32_t>();
+  report.limit = in.Get<LimitBroken>();
   report.wall = in.GetDuration();
   report.cpu = in.GetDuration();
   const auto memory = in.Get<uint64_t>();
@@ -137,6 +150,16 @@ void AppendRequest(const SpawnRequest& request, std::string* frame) {
   PutText(request.directory, frame);
   PutText(request.mark, frame);
   Put(request.descriptors, frame);
+  Put(request.limits.memory_bytes, frame);
+  Put(request.limits.processes, frame);
+}
+
+void AppendRequest(const GroupSetup& request, std::string* frame) {
+  Put(MessageType::kGroups, frame);
+  Put(static_cast<int32_t>(request.places.version), frame);
+  PutText(request.places.memory, frame);
+  PutText(request.places.processes, frame);
+  PutText(request.name, frame);
 }
 
 void AppendRequest(const SignalRequest& request, std::string* frame) {
@@ -160,6 +183,7 @@ void AppendReport(const ProcessExited& report, std::string* frame) {
   Put(static_cast<uint8_t>(report.signalled), frame);
   Put(static_cast<uint8_t>(report.left_survivors), frame);
   Put(report.orphans_killed, frame);
+  Put(report.limit, frame);
   Put(static_cast<int64_t>(report.wall.count()), frame);
   Put(static_cast<int64_t>(report.cpu.count()), frame);
   Put(report.memory_max_bytes.value_or(0), frame);
@@ -178,6 +202,9 @@ std::optional<std::vector<SpawnerRequest>> ParseRequests(
         break;
       case MessageType::kSignal:
         requests.emplace_back(GetSignal(in));
+        break;
+      case MessageType::kGroups:
+        requests.emplace_back(GetGroups(in));
         break;
       default:
         return std::nullopt;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "executors/processes/process_limits.h"
 
 namespace remuda {
 
@@ -40,6 +41,13 @@ struct SpawnRequest {
   std::string mark;  // the value of REMUDA_MARK in `environment`
   // Bit i: descriptor i is given. The first three are otherwise /dev/null.
   uint32_t descriptors = 0;
+  ProcessLimits limits;
+};
+
+// Where the spawner may make control groups; before the first request.
+struct GroupSetup {
+  ControlGroupPlaces places;
+  std::string name;  // of its own groups there
 };
 
 enum class SignalTarget : uint8_t {
@@ -55,7 +63,7 @@ struct SignalRequest {
 };
 
 // What failed between the request and the program's first instruction.
-enum class SpawnStage : uint8_t { kProcess, kDirectory, kProgram };
+enum class SpawnStage : uint8_t { kProcess, kDirectory, kProgram, kGroup };
 
 struct SpawnFailed {
   uint64_t id = 0;
@@ -71,6 +79,7 @@ struct ProcessExited {
   // Processes left behind, by this or others, that were found and killed since
   // the last report.
   uint32_t orphans_killed = 0;
+  LimitBroken limit = LimitBroken::kNone;  // then we have killed it
   Duration wall = Duration::zero();
   Duration cpu = Duration::zero();
   // Empty where it is no more than what the spawner itself uses, which the
@@ -80,11 +89,12 @@ struct ProcessExited {
   uint64_t switches_involuntary = 0;
 };
 
-using SpawnerRequest = std::variant<SpawnRequest, SignalRequest>;
+using SpawnerRequest = std::variant<SpawnRequest, SignalRequest, GroupSetup>;
 using SpawnerReport = std::variant<SpawnFailed, ProcessExited>;
 
 void AppendRequest(const SpawnRequest& request, std::string* frame);
 void AppendRequest(const SignalRequest& request, std::string* frame);
+void AppendRequest(const GroupSetup& request, std::string* frame);
 void AppendReport(const SpawnFailed& report, std::string* frame);
 void AppendReport(const ProcessExited& report, std::string* frame);
 

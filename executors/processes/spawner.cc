@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "jobs/byte_size_text.h"
 
 namespace remuda {
 namespace {
@@ -68,6 +69,10 @@ class SpawnerClient : public Spawner {
   void Signal(const SignalRequest& request) override {
     CHECK(request.target != SignalTarget::kTree || request.signal == SIGKILL);
     AppendRequest(request, &OpenBatch().bytes);
+  }
+
+  void UseGroups(const GroupSetup& setup) override {
+    AppendRequest(setup, &OpenBatch().bytes);
   }
 
   absl::StatusOr<bool> Flush() override;
@@ -215,12 +220,36 @@ std::string DescribeSpawnFailure(const SpawnFailed& failure,
     case SpawnStage::kDirectory:
       return "cannot enter the working folder '" + directory +
              "': " + std::strerror(failure.error_number);
+    case SpawnStage::kGroup:
+      return "cannot put '" + program +
+             "' into its control group: " + std::strerror(failure.error_number);
     case SpawnStage::kProgram:
       break;
   }
   const bool searched = program.find('/') == std::string::npos;
   return "cannot run '" + program +
          "': " + ReasonNotRun(failure.error_number, searched);
+}
+
+std::string DescribeLimit(const ProcessExited& exited,
+                          const ProcessLimits& limits) {
+  switch (exited.limit) {
+    case LimitBroken::kNone:
+      return "";
+    case LimitBroken::kMemory:
+      return "used more memory than its limit of " +
+             ByteSizeText(limits.memory_bytes) +
+             (exited.memory_max_bytes
+                  ? " (it had " + ByteSizeText(*exited.memory_max_bytes) + ")"
+                  : "") +
+             " and was killed; raise resources.memory, or use less";
+    case LimitBroken::kProcesses:
+      return "had more than " + std::to_string(limits.processes) +
+             " processes and threads at once, the limit for a task, and was "
+             "killed";
+  }
+  CHECK(false);
+  return "";
 }
 
 std::string DescribeWaitStatus(int wait_status) {

@@ -43,6 +43,9 @@ class Spawner {
   // end of it, or of the try, is reported once by Take().
   virtual void Start(SpawnRequest request, Descriptors descriptors) = 0;
 
+  // Queues where control groups may be made, for all that is started later.
+  virtual void UseGroups(const GroupSetup& setup) = 0;
+
   // Queues a signal; nothing happens if the program has ended.
   virtual void Signal(const SignalRequest& request) = 0;
 
@@ -66,6 +69,10 @@ class Spawner {
 std::string DescribeSpawnFailure(const SpawnFailed& failure,
                                  const std::string& program,
                                  const std::string& directory);
+
+// For a person, of a process that has broken a limit: which, and by what.
+std::string DescribeLimit(const ProcessExited& exited,
+                          const ProcessLimits& limits);
 
 // "exited with code 3", "killed by SIGSEGV (segmentation fault)"; empty for
 // exit code 0.

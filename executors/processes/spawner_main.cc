@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "base/file_descriptor.h"
 #include "executors/processes/child_process.h"
+#include "executors/processes/limit_keeper.h"
 #include "executors/processes/process_tree.h"
 #include "executors/processes/spawn_message.h"
 
@@ -83,6 +84,9 @@ class SpawnerProcess {
   void TakeDescriptors(const msghdr& header);
   void Handle(const SpawnRequest& request);
   void Handle(const SignalRequest& request);
+  void Handle(const GroupSetup& setup);
+  int WaitMilliseconds() const;
+  void KeepLimits();
   void Reap();
   void SettleEnded();
   void KillStrays();
@@ -104,11 +108,14 @@ class SpawnerProcess {
   // and start, so that each counts once.
   std::set<std::pair<pid_t, uint64_t>> dying_;
   uint32_t orphans_killed_ = 0;  // since the last report
+  LimitKeeper limits_;
+  MonotonicTime next_look_;
   std::string reports_;
 };
 
 void SpawnerProcess::Run() {
   while (Wait()) {
+    KeepLimits();
     Reap();
     SettleEnded();
     if (!SendReports()) break;
@@ -116,11 +123,16 @@ void SpawnerProcess::Run() {
   KillAll();
 }
 
+int SpawnerProcess::WaitMilliseconds() const {
+  if (!ended_.empty()) return kRecheckMilliseconds;
+  return limits_.look_milliseconds();
+}
+
 // Returns false when the agent is gone.
 bool SpawnerProcess::Wait() {
   std::array<pollfd, 2> watched = {pollfd{socket_.get(), POLLIN, 0},
                                    pollfd{signals_.get(), POLLIN, 0}};
-  const int timeout = ended_.empty() ? -1 : kRecheckMilliseconds;
+  const int timeout = WaitMilliseconds();
   if (poll(watched.data(), watched.size(), timeout) < 0) return errno == EINTR;
   if (watched[1].revents != 0) {
     std::array<signalfd_siginfo, 16> pending;
@@ -179,7 +191,8 @@ void SpawnerProcess::Handle(const SpawnRequest& request) {
   ChildPlan plan{.argv = request.argv,
                  .environment = request.environment,
                  .directory = request.directory,
-                 .descriptors = {}};
+                 .descriptors = {},
+                 .groups = {}};
   bool complete = !request.argv.empty();
   for (size_t i = 0; i < kChildDescriptors; ++i) {
     plan.descriptors[i] = -1;
@@ -193,10 +206,12 @@ void SpawnerProcess::Handle(const SpawnRequest& request) {
     descriptors_.pop_front();
     plan.descriptors[i] = given.back().get();
   }
+  if (complete) plan.groups = limits_.Prepare(request.id, request.limits);
   const MonotonicTime started = clock_.Now();
   const std::variant<pid_t, ChildFailure> result =
       complete ? StartChild(plan) : ChildFailure{SpawnStage::kProcess, EMFILE};
   if (const auto* failure = std::get_if<ChildFailure>(&result)) {
+    limits_.Forget(request.id);
     AppendReport(SpawnFailed{request.id, failure->stage, failure->error_number},
                  &reports_);
     return;
@@ -205,6 +220,26 @@ void SpawnerProcess::Handle(const SpawnRequest& request) {
   roots_[pid] =
       Root{.id = request.id, .mark = request.mark, .started = started};
   pid_of_id_[request.id] = pid;
+  limits_.Started(request.id, pid);
+}
+
+void SpawnerProcess::Handle(const GroupSetup& setup) {
+  limits_.Use(setup.places, setup.name);
+}
+
+// Whoever has broken a limit dies with all that it started.
+void SpawnerProcess::KeepLimits() {
+  const int pause = limits_.look_milliseconds();
+  const MonotonicTime now = clock_.Now();
+  if (pause < 0 || now < next_look_) return;
+  next_look_ = now + std::chrono::milliseconds(pause);
+  for (const uint64_t id : limits_.Look()) {
+    const auto found = pid_of_id_.find(id);
+    if (found == pid_of_id_.end()) continue;
+    kill(-found->second, SIGKILL);
+    kill(found->second, SIGKILL);
+    limits_.KillRest(id);
+  }
 }
 
 void SpawnerProcess::Handle(const SignalRequest& request) {
@@ -257,7 +292,9 @@ void SpawnerProcess::Reap() {
 void SpawnerProcess::SettleEnded() {
   if (ended_.empty() && !may_have_strays_) return;
   may_have_strays_ = false;
-  for (EndedRoot& root : ended_) root.has_survivors = false;
+  for (EndedRoot& root : ended_) {
+    root.has_survivors = limits_.KillRest(root.report.id);
+  }
   KillStrays();
   const MonotonicTime now = clock_.Now();
   std::erase_if(ended_, [&](EndedRoot& root) {
@@ -265,6 +302,11 @@ void SpawnerProcess::SettleEnded() {
     if (root.has_survivors && !overdue) return false;
     root.report.left_survivors = root.has_survivors;
     root.report.orphans_killed = std::exchange(orphans_killed_, 0);
+    const LimitKeeper::Ended limits = limits_.Forget(root.report.id);
+    root.report.limit = limits.broken;
+    if (limits.memory_max_bytes > root.report.memory_max_bytes.value_or(0)) {
+      root.report.memory_max_bytes = limits.memory_max_bytes;
+    }
     AppendReport(root.report, &reports_);
     return true;
   });

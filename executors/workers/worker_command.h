@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
+
+#include "executors/processes/process_limits.h"
 
 namespace remuda {
 
@@ -17,6 +20,9 @@ struct WorkerCommand {
   std::string name;
   // "NAME=value", beside PATH and what the protocol needs.
   std::vector<std::string> environment;
+  // Of one worker; in mode `process` that is, of one task.
+  uint32_t cpus = 1;
+  ProcessLimits limits = {};
 };
 
 }  // namespace remuda

@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "executors/processes/output_capture.h"
+#include "executors/processes/thread_caps.h"
 
 namespace remuda {
 namespace {
@@ -100,6 +101,7 @@ WorkerLink::WorkerLink(EventLoop& loop, ProcessHost& host, OomWatch& oom,
       oom_(oom),
       place_(place),
       program_(command.argv.front()),
+      limits_(command.limits),
       hosting_(hosting),
       owner_(owner),
       cell_(std::move(cell)),
@@ -143,7 +145,9 @@ absl::Status WorkerLink::Launch(const WorkerCommand& command) {
       std::string(kWorkerCellVariable) + "=" + std::to_string(kWorkerCellFd)};
   start.environment.insert(start.environment.end(), command.environment.begin(),
                            command.environment.end());
+  AddThreadCaps(hosting_.cpus, &start.environment);
   start.directory = folder_;
+  start.limits = limits_;
   start.descriptors[1] = Duplicate(output_);
   start.descriptors[2] = Duplicate(errors_);
   start.descriptors[kWorkerChannelFd] = std::move(pair->second);
@@ -307,8 +311,13 @@ void WorkerLink::OnEnded(const ProcessEnd& process_end) {
     end.exited = !end.by_signal;
     end.how = words.empty() ? "exited with code 0"
                             : (end.by_signal ? "was " + words : words);
-    if (!killed_by_us_ && end.by_signal && WTERMSIG(status) == SIGKILL &&
-        oom_.TakeKill()) {
+    if (exited->limit != LimitBroken::kNone) {
+      const bool is_memory = exited->limit == LimitBroken::kMemory;
+      if (is_memory) oom_.Skip();
+      end.ending = is_memory ? Ending::kOom : Ending::kError;
+      end.how = DescribeLimit(*exited, limits_);
+    } else if (!killed_by_us_ && end.by_signal && WTERMSIG(status) == SIGKILL &&
+               oom_.TakeKill()) {
       end.ending = Ending::kOom;
       end.how = "was killed by the kernel because memory ran out";
     }

@@ -113,6 +113,7 @@ class WorkerLink {
   OomWatch& oom_;
   const WorkerPlace place_;
   const std::string program_;
+  const ProcessLimits limits_;
   const WorkerHosting hosting_;
   Owner& owner_;
   WorkerCell cell_;
