@@ -10,10 +10,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/environment.h"
+#include "base/log.h"
 #include "executors/async/async_executor.h"
 #include "executors/handlers/async_handlers.h"
 #include "executors/handlers/blocking_handlers.h"
 #include "executors/process_pool/process_pool_executor.h"
+#include "executors/processes/control_groups.h"
 #include "executors/processes/spawner.h"
 #include "executors/thread_pool/thread_pool_executor.h"
 #include "executors/workers/worker_commands.h"
@@ -68,6 +70,22 @@ absl::StatusOr<std::string> PythonScript(const std::string& folder) {
   return path;
 }
 
+// What the machine lets this agent do about limits of tasks, found once.
+const ControlGroupPlaces& PlacesForGroups() {
+  static const auto& places = *[] {
+    ControlGroupOptions options;
+    options.use = EnvironmentVariable("REMUDA_LIMITS") != "sampling";
+    options.parent = EnvironmentVariable("REMUDA_CGROUP").value_or("");
+    auto* found = new ControlGroupPlaces(FindControlGroups(options));
+    RemoveLeftGroups(*found);
+    Log(LogLevel::kInfo, "limits_found",
+        "Limits of tasks are kept by: " + Describe(*found) + ".",
+        {{"limits", Describe(*found)}});
+    return found;
+  }();
+  return places;
+}
+
 absl::StatusOr<ExecutorEntry> MakeProcessPool(
     uint64_t slots, const ExecutorSurroundings& around) {
   const std::string folder =
@@ -78,6 +96,7 @@ absl::StatusOr<ExecutorEntry> MakeProcessPool(
   options.slots = slots;
   options.work_folder = folder + "/attempts";
   options.log_folder = folder + "/logs";
+  options.groups = PlacesForGroups();
   options.workers = {NativeWorker(kSelf), PythonWorker(*script)};
   absl::StatusOr<std::unique_ptr<Spawner>> spawner = Spawner::Launch(kSelf);
   if (!spawner.ok()) return spawner.status();
