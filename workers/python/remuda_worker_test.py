@@ -112,6 +112,24 @@ class ExceptionTest(unittest.TestCase):
         self.assertEqual(lines[1], "Traceback (most recent call last):")
 
 
+class PackingTest(unittest.TestCase):
+    def test_the_same_files_give_the_same_bytes(self):
+        packer = os.path.join(HERE, "pack_worker.py")
+        source = os.path.join(HERE, "remuda_worker", "results.py")
+        packed = []
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("a", "b"):
+                out = os.path.join(folder, name)
+                subprocess.run(
+                    [sys.executable, packer, out, source],
+                    check=True,
+                    env={**os.environ, "PYTHONHASHSEED": "0"},
+                )
+                with open(out, "rb") as file:
+                    packed.append(file.read())
+        self.assertEqual(packed[0], packed[1])
+
+
 class CellTest(unittest.TestCase):
     def test_does_not_begin_what_was_taken_back(self):
         fd = os.memfd_create("cell")
@@ -141,6 +159,24 @@ class ByHandTest(unittest.TestCase):
         task = json.dumps({"function": "math:sqrt", "args": [4]})
         for done in (self.run_worker("--task", task), self.run_worker(text=task)):
             self.assertEqual((done.returncode, done.stdout), (0, "2.0\n"), done)
+
+    def test_async_functions_set_up_and_the_module_remuda(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "h.py"), "w") as file:
+                file.write(
+                    "import asyncio, remuda\n"
+                    "def make(): return 20\n"
+                    "def cube(x): return x ** 3\n"
+                    "async def f(x, base):\n"
+                    "    await asyncio.sleep(0)\n"
+                    "    remuda.progress(0.5)\n"
+                    "    power = await remuda.offload(cube, x, to='process')\n"
+                    "    return base + power + remuda.task().index\n"
+                )
+            task = {"function": "h:f", "args": [3], "path": [folder]}
+            task["setup"] = {"base": "h:make"}
+            done = self.run_worker("--task", json.dumps(task))
+            self.assertEqual((done.returncode, done.stdout), (0, "47\n"), done)
 
     def test_errors_go_to_stderr(self):
         done = self.run_worker("--task", '{"function":"math:sqrt","args":[-1]}')
