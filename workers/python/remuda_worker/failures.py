@@ -4,7 +4,9 @@ import os
 
 ERROR_BYTES_MAX = 16 << 10
 
+# Where the worker's own files are; compiled ones only have the second.
 OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
+OWN_COMPILED = "<remuda_worker>"
 # Between the worker and a coroutine of the user.
 LOOP_FOLDER = os.path.join(os.path.dirname(os.path.abspath(os.__file__)), "asyncio", "")
 
@@ -42,7 +44,7 @@ def describe_exception(error):
     own = error.__traceback__
     # The first entries are the worker's, and the loop's.
     while own is not None and own.tb_frame.f_code.co_filename.startswith(
-        (OWN_FOLDER, LOOP_FOLDER)
+        (OWN_FOLDER, OWN_COMPILED, LOOP_FOLDER)
     ):
         own = own.tb_next
     try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import sys
 import time
 
 from .driven import Driven, Step, task_factory
@@ -80,7 +81,10 @@ class LoopMode(SideBySide):
         self.flush()
 
     async def close(self):
-        await asyncio.wait_for(self.setups.close_on_loop(), CLOSE_SECONDS)
+        try:
+            await asyncio.wait_for(self.setups.close_on_loop(), CLOSE_SECONDS)
+        except asyncio.TimeoutError:
+            print("closing what setup made took too long", file=sys.stderr)
 
     def read(self):
         for message in self.channel.receive(wait=False):
@@ -225,7 +229,6 @@ async def awaited(value, name):
 
 def on_loop_error(_loop, context):
     """What asyncio would log: errors that no task has seen."""
-    import sys
     import traceback
 
     error = context.get("exception")

@@ -5,6 +5,7 @@ import threading
 import time
 
 from . import output
+from .preflight import LAST_WORDS_SECONDS
 from .worker import Worker
 
 CREDITS_BEYOND_SLOTS = 1024
@@ -68,6 +69,8 @@ class SideBySide(Worker):
         self.channel.send(messages)
 
     def last_words(self, job, text):
+        # Not given back: nothing else is said after this.
+        self.lock.acquire(timeout=LAST_WORDS_SECONDS)
         results = self.unsent
         for task in list(self.held.values()):
             if task.job == job:

@@ -1,7 +1,9 @@
 """Mode `threads`: up to `slots` tasks at a time, each on a thread."""
 
 import collections
+import os
 import queue
+import sys
 import threading
 import time
 
@@ -45,21 +47,28 @@ class ThreadMode(SideBySide):
         self.finish()
 
     def read(self):
-        while True:
-            for message in self.channel.receive(wait=True):
-                kind = message.get("type")
-                if kind == "tasks":
-                    tasks = list(tasks_of(message))
-                    with self.lock:
-                        self.held.update((task.number, task) for task in tasks)
-                    self.received.put({"type": "tasks", "tasks": tasks})
-                elif kind == "drain":
-                    self.received.put(message)
-                elif kind == "cancel":
-                    self.cancel(int(message["id"]))
-                elif kind == "ping":
-                    pong = {"type": "pong", "number": message.get("number")}
-                    self.channel.send([pong])
+        try:
+            while True:
+                for message in self.channel.receive(wait=True):
+                    self.handle(message)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+            sys.stderr.flush()
+            os._exit(1)  # nobody else reads
+
+    def handle(self, message):
+        kind = message.get("type")
+        if kind == "tasks":
+            tasks = list(tasks_of(message))
+            with self.lock:
+                self.held.update((task.number, task) for task in tasks)
+            self.received.put({"type": "tasks", "tasks": tasks})
+        elif kind == "drain":
+            self.received.put(message)
+        elif kind == "cancel":
+            self.cancel(int(message["id"]))
+        elif kind == "ping":
+            self.channel.send([{"type": "pong", "number": message.get("number")}])
 
     # The main thread.
 
