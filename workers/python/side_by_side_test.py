@@ -264,6 +264,9 @@ class ThreadModeTest(SideBySide, WorkerTest):
     def test_processor_time_is_the_threads_own(self):
         busy = self.worker.run("m:spin", 300_000)
         self.assertGreater(busy["cpu_ns"], 1_000_000)
+        self.assertIn("switches_voluntary", busy)
+        if os.path.exists("/proc/self/schedstat"):
+            self.assertIn("run_queue_ns", busy)
         ids = self.worker.start("m:talk", items=[1])
         self.assertLess(self.worker.end_of(ids[0])["cpu_ns"], 20_000_000)
 

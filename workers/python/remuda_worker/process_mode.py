@@ -8,38 +8,13 @@ import threading
 import time
 
 from .output import FileOutput
+from .run_queue import RUN_QUEUE_TASK_NS_MIN, RunQueue
 from .runner import Runner
 from .setups import Setups
 from .task import TaskStopped, current, tasks_of
 from .worker import RESULTS_KEPT_NS, Worker, ending_of, ending_of_error
 
 CREDITS = 1024  # tasks that it is willing to hold
-RUN_QUEUE_TASK_NS_MIN = 1_000_000  # shorter tasks are not worth the reading
-
-
-class RunQueue:
-    """How long the main thread has waited for a processor."""
-
-    def __init__(self):
-        try:
-            self.fd = os.open("/proc/self/schedstat", os.O_RDONLY)
-        except OSError:  # the kernel does not count it
-            self.fd = None
-        self.last = self.read()
-
-    def read(self):
-        if self.fd is None:
-            return None
-        try:
-            return int(os.pread(self.fd, 64, 0).split()[1])
-        except (OSError, ValueError, IndexError):
-            return None
-
-    def since_last(self):
-        before, self.last = self.last, self.read()
-        if before is None or self.last is None:
-            return None
-        return max(0, self.last - before)
 
 
 class ProcessMode(Worker):
@@ -54,7 +29,7 @@ class ProcessMode(Worker):
         self.output = FileOutput(self.log_folder)
         self.runner = Runner()
         self.setups = Setups(self.runner.run)
-        self.run_queue = RunQueue()
+        self.run_queue = RunQueue(threading.get_native_id())
         self.draining = False
         self.main_thread = threading.get_ident()
         # While a task runs the signal handler may do what the main loop does

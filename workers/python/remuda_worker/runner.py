@@ -16,13 +16,11 @@ class Runner:
 
         if self.loop is None or self.loop.is_closed():
             self.loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(self.loop)
         loop = self.loop
-        asyncio.set_event_loop(loop)
-
-        async def whole():
-            return await coroutine
-
-        self.task = loop.create_task(whole())
+        if not asyncio.iscoroutine(coroutine):
+            coroutine = awaited(coroutine)
+        self.task = loop.create_task(coroutine)
         try:
             return loop.run_until_complete(self.task)
         except BaseException:
@@ -61,3 +59,7 @@ class Runner:
         if self.loop is not None and not self.loop.is_closed():
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
             self.loop.close()
+
+
+async def awaited(value):
+    return await value

@@ -3,10 +3,12 @@
 import collections
 import os
 import queue
+import resource
 import sys
 import threading
 import time
 
+from .run_queue import RUN_QUEUE_TASK_NS_MIN, RunQueue
 from .runner import Runner
 from .setups import Setups
 from .side_by_side import CREDITS_BEYOND_SLOTS, SideBySide
@@ -52,9 +54,7 @@ class ThreadMode(SideBySide):
                 for message in self.channel.receive(wait=True):
                     self.handle(message)
         except BaseException:
-            sys.excepthook(*sys.exc_info())
-            sys.stderr.flush()
-            os._exit(1)  # nobody else reads
+            end_worker()  # nobody else reads
 
     def handle(self, message):
         kind = message.get("type")
@@ -120,23 +120,36 @@ class ThreadMode(SideBySide):
     # The threads of tasks.
 
     def work(self):
+        try:
+            self.run_tasks()
+        except BaseException:
+            end_worker()  # a slot would be lost, with the task in it
+
+    def run_tasks(self):
         runner = Runner()
         setups = Setups(runner.run)
+        run_queue = RunQueue(threading.get_native_id())
         while True:
+            waited = False
             with self.room:
                 self.idle += 1
                 while not self.pending and not self.closing:
                     self.room.wait()
+                    waited = True
                 self.idle -= 1
                 if not self.pending:
                     break
                 task, call = self.pending.popleft()
-            self.run_task(task, call, runner, setups)
+            if waited:
+                run_queue.since_last()  # what came before is nobody's
+            self.run_task(task, call, runner, setups, run_queue)
         setups.close()
         runner.close()
+        run_queue.close()
 
-    def run_task(self, task, call, runner, setups):
+    def run_task(self, task, call, runner, setups, run_queue):
         token = current.set(task)
+        used = resource.getrusage(resource.RUSAGE_THREAD)
         cpu = time.thread_time_ns()
         ending = None
         if self.enter(task, runner):
@@ -145,6 +158,13 @@ class ThreadMode(SideBySide):
         if ending is None:
             ending = {"ending": "cancelled"}
         ending["cpu_ns"] = time.thread_time_ns() - cpu
+        now = resource.getrusage(resource.RUSAGE_THREAD)
+        ending["switches_voluntary"] = now.ru_nvcsw - used.ru_nvcsw
+        ending["switches_involuntary"] = now.ru_nivcsw - used.ru_nivcsw
+        if time.monotonic_ns() - task.began > RUN_QUEUE_TASK_NS_MIN:
+            waited = run_queue.since_last()
+            if waited is not None:
+                ending["run_queue_ns"] = waited
         self.end_and_tell(task, ending)
 
     def enter(self, task, runner):
@@ -223,6 +243,13 @@ class ThreadMode(SideBySide):
             ident, runner = task.runner
             if not runner.stop():
                 raise_in_thread(ident, TaskStopped)
+
+
+def end_worker():
+    """For a mistake of the worker's own."""
+    sys.excepthook(*sys.exc_info())
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def raise_in_thread(ident, kind):
