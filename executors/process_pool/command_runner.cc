@@ -59,6 +59,18 @@ ProcessLimits LimitsOf(const Job& job) {
           .processes = kTaskProcessesMax};
 }
 
+// Adds a member to the object that `json` is.
+void AddFiles(const std::vector<OutputFile>& files, std::string* json) {
+  json->pop_back();
+  *json += ",\"files\":[";
+  for (size_t i = 0; i < files.size(); ++i) {
+    *json += (i == 0 ? "{\"path\":" : ",{\"path\":") +
+             BytesAsJson(files[i].path) +
+             ",\"bytes\":" + std::to_string(files[i].bytes) + "}";
+  }
+  *json += "]}";
+}
+
 }  // namespace
 
 struct CommandRunner::Run {
@@ -81,7 +93,8 @@ CommandRunner::CommandRunner(EventLoop& loop, ProcessHost& host, OomWatch& oom,
       host_(host),
       oom_(oom),
       options_(options),
-      ended_(std::move(ended)) {}
+      ended_(std::move(ended)),
+      mover_(loop) {}
 
 CommandRunner::~CommandRunner() {
   for (auto& [id, run] : runs_) Close(*run);
@@ -182,10 +195,10 @@ void CommandRunner::OnReadable(Run& run, int stream) {
 void CommandRunner::OnEnded(AttemptId id, const ProcessEnd& end) {
   const auto found = runs_.find(id);
   if (found == runs_.end()) return;
-  const std::unique_ptr<Run> run = std::move(found->second);
+  std::unique_ptr<Run> run = std::move(found->second);
   runs_.erase(found);
   if (const auto* exited = std::get_if<ProcessExited>(&end)) {
-    Finish(*run, *exited);
+    Finish(std::move(run), *exited);
     return;
   }
   Close(*run);
@@ -201,15 +214,48 @@ void CommandRunner::OnEnded(AttemptId id, const ProcessEnd& end) {
   ended_(run->task, std::move(outcome));
 }
 
-void CommandRunner::Finish(Run& run, const ProcessExited& exited) {
+void CommandRunner::Finish(std::unique_ptr<Run> run,
+                           const ProcessExited& exited) {
   // All that could write is gone, or will not be waited for; what is in the
   // pipes is all there will be. A pipe holds a bounded amount.
   for (int stream = 0; stream < 2; ++stream) {
     for (size_t i = 0; i <= kPipeBytesMax / kReadPerTurnMax; ++i) {
-      OnReadable(run, stream);
+      OnReadable(*run, stream);
     }
   }
-  Close(run);
+  ClosePipes(*run);
+  Outcome outcome = OutcomeOf(*run, exited);
+  NoteKept(*run);
+  if (outcome.ending == Ending::kSucceeded &&
+      !run->task.attempt.work->job.outputs.to.empty()) {
+    Keep(std::move(run), std::move(outcome));
+    return;
+  }
+  Close(*run);
+  ended_(run->task, std::move(outcome));
+}
+
+// The attempt keeps its slot until its files are where they belong.
+void CommandRunner::Keep(std::unique_ptr<Run> run, Outcome outcome) {
+  const Attempt& attempt = run->task.attempt;
+  const std::string folder = run->own_folder;
+  const std::shared_ptr<Run> kept = std::move(run);
+  const auto then = [this, kept, outcome = std::move(outcome)](
+                        const absl::StatusOr<std::vector<OutputFile>>& files) {
+    Outcome last = outcome;
+    if (files.ok()) {
+      AddFiles(*files, &last.output);
+    } else {
+      last.ending = Ending::kError;
+      last.error = std::string(files.status().message());
+    }
+    Close(*kept);
+    ended_(kept->task, std::move(last));
+  };
+  mover_.Collect(folder, attempt.work->job.outputs, attempt.id, then);
+}
+
+Outcome CommandRunner::OutcomeOf(const Run& run, const ProcessExited& exited) {
   const int status = exited.wait_status;
   const bool was_killed = WIFSIGNALED(status);
   Outcome outcome;
@@ -255,8 +301,7 @@ void CommandRunner::Finish(Run& run, const ProcessExited& exited) {
   if (run.out.has_file() || run.err.has_file()) {
     outcome.log_path = run.log_folder;
   }
-  NoteKept(run);
-  ended_(run.task, std::move(outcome));
+  return outcome;
 }
 
 // Says once that output is being lost, until some is kept again: on a full disk
@@ -276,12 +321,16 @@ void CommandRunner::NoteKept(const Run& run) {
   }
 }
 
-void CommandRunner::Close(Run& run) {
+void CommandRunner::ClosePipes(Run& run) {
   for (UniqueFd& pipe : run.pipes) {
     if (!pipe.valid()) continue;
     loop_.Unwatch(pipe.get());
     pipe.Reset();
   }
+}
+
+void CommandRunner::Close(Run& run) {
+  ClosePipes(run);
   if (run.own_folder.empty() || rmdir(run.own_folder.c_str()) == 0) return;
   std::error_code ignored;  // a folder that stays is no fault of the attempt
   std::filesystem::remove_all(run.own_folder, ignored);

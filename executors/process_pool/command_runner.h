@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "base/event_loop.h"
 #include "executors/executor.h"
+#include "executors/process_pool/output_mover.h"
 #include "executors/process_pool/pool_task.h"
 #include "executors/process_pool/process_pool_options.h"
 #include "executors/processes/oom_watch.h"
@@ -42,8 +43,11 @@ class CommandRunner {
   absl::Status Launch(Run& run);
   void OnReadable(Run& run, int stream);
   void OnEnded(AttemptId id, const ProcessEnd& end);
-  void Finish(Run& run, const ProcessExited& exited);
+  void Finish(std::unique_ptr<Run> run, const ProcessExited& exited);
+  Outcome OutcomeOf(const Run& run, const ProcessExited& exited);
+  void Keep(std::unique_ptr<Run> run, Outcome outcome);
   void NoteKept(const Run& run);
+  void ClosePipes(Run& run);
   void Close(Run& run);
 
   EventLoop& loop_;
@@ -52,6 +56,7 @@ class CommandRunner {
   const ProcessPoolOptions& options_;
   const Ended ended_;
   absl::flat_hash_map<AttemptId, std::unique_ptr<Run>> runs_;
+  OutputMover mover_;
   bool losing_output_ = false;
 };
 

@@ -55,6 +55,40 @@ TEST_F(CommandTest, KnowsItsTaskAndNothingOfTheAgent) {
   EXPECT_EQ(outcome.output.find("TEST_"), std::string::npos);
 }
 
+TEST_F(CommandTest, KeepsItsOutputFiles) {
+  Make();
+  auto work = std::make_shared<JobWork>(*Work(
+      "command", Shell("echo {{item}} > a.txt; mkdir out; : > out/b; exit 0")));
+  work->job.outputs = {folder_ + "/results", {"*.txt", "out/*"}};
+  const Attempt good = Next(work, "7");
+  ASSERT_TRUE(executor_->Start(std::vector{good}).ok());
+  const Outcome outcome = Await(good.id);
+  EXPECT_EQ(outcome.ending, Ending::kSucceeded) << outcome.error;
+  const std::string place = folder_ + "/results/0";
+  EXPECT_NE(outcome.output.find(R"("files":[{"path":")" + place +
+                                R"(/a.txt","bytes":2},{"path":")" + place +
+                                R"(/out/b","bytes":0}]})"),
+            std::string::npos)
+      << outcome.output;
+  EXPECT_EQ(LineOf("results/0/a.txt"), "7");
+}
+
+TEST_F(CommandTest, AMissingOutputFileIsAnError) {
+  Make();
+  auto work = std::make_shared<JobWork>(*Work("command", Shell("exit 0")));
+  work->job.outputs = {folder_ + "/results", {"*.txt"}};
+  const Attempt bad = Next(work);
+  ASSERT_TRUE(executor_->Start(std::vector{bad}).ok());
+  EXPECT_EQ(Await(bad.id).ending, Ending::kError);
+  EXPECT_NE(outcomes_[bad.id].error.find("'*.txt'"), std::string::npos);
+  // A command that failed by itself says so, whatever it wrote.
+  auto failing = std::make_shared<JobWork>(*Work("command", Shell("exit 3")));
+  failing->job.outputs = work->job.outputs;
+  const Attempt third = Next(failing);
+  ASSERT_TRUE(executor_->Start(std::vector{third}).ok());
+  EXPECT_EQ(Await(third.id).error, "exited with code 3");
+}
+
 TEST_F(CommandTest, ExitCodeIsAnError) {
   Make();
   const Outcome outcome =
