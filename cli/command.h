@@ -39,6 +39,11 @@ struct JobOptions {
   uint32_t limit = 100;
 };
 
+struct TypesOptions {
+  std::string type;  // empty: all
+  bool json = false;
+};
+
 struct WaitOptions {
   CommonOptions common;
   std::vector<uint64_t> jobs;
@@ -118,6 +123,7 @@ ExitCode RunCommand(const RunOptions& options);
 ExitCode SubmitCommand(const SubmitOptions& options);
 ExitCode PlanCommand(const SubmitOptions& options);
 ExitCode SchemaCommand();
+ExitCode TypesCommand(const TypesOptions& options);
 ExitCode JobsCommand(const JobOptions& options);
 ExitCode JobCommand(const JobOptions& options);
 ExitCode WaitCommand(const WaitOptions& options);

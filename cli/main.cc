@@ -156,6 +156,11 @@ class CommandLine {
         ->required();
     plan->add_flag("--json", common_.json, "print JSON to stdout");
 
+    CLI::App* types = Add("types", "list the job types and their facts",
+                          [this] { return TypesCommand(types_); });
+    types->add_option("TYPE", types_.type, "all of this one");
+    types->add_flag("--json", types_.json, "print JSON to stdout");
+
     Add("schema", "print the JSON schema of the spec", SchemaCommand);
   }
 
@@ -342,6 +347,7 @@ class CommandLine {
                         .json = false};
   RunOptions run_;
   SubmitOptions submit_;
+  TypesOptions types_;
   JobOptions jobs_;
   WaitOptions wait_;
   double wait_seconds_ = -1;

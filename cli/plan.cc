@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/check.h"
 #include "cli/words.h"
 #include "jobs/byte_size_text.h"
 #include "jobs/executor_choice.h"
@@ -58,9 +59,15 @@ absl::StatusOr<JobPlan> PlanJob(const ResolvedJob& resolved) {
                .tasks = TaskCount(job.tasks),
                .executor = choice->kind,
                .reason = choice->reason,
+               .others = {},
+               .look = {},
                .resources = job.resources,
                .outputs_to = job.outputs.to,
                .examples = {}};
+  absl::StatusOr<std::vector<OtherExecutor>> others =
+      OtherExecutors(job, *type);
+  if (!others.ok()) return others.status();
+  plan.others = *std::move(others);
   absl::Status rendered = ForItems(
       resolved, plan.tasks, [&](TaskIndex index, const std::string& item) {
         absl::StatusOr<std::string> text = parameters->Render(item, index);
@@ -101,17 +108,79 @@ std::string NeedsText(const JobPlan& plan) {
   return text;
 }
 
+nlohmann::ordered_json OthersJson(const std::vector<OtherExecutor>& others) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const OtherExecutor& other : others) {
+    list.push_back({{"executor", std::string(Name(other.kind))},
+                    {"possible", other.is_possible},
+                    {"why_not", other.why_not}});
+  }
+  return list;
+}
+
+nlohmann::ordered_json TextOrNull(const std::string& text) {
+  if (text.empty()) return nullptr;
+  return text;
+}
+
+nlohmann::ordered_json NumberOrNull(uint64_t number) {
+  if (number == 0) return nullptr;
+  return number;
+}
+
+// Null for a job without a function of the user's.
+nlohmann::ordered_json SourceJson(const SourceLook& look) {
+  if (!look.looked) return nullptr;
+  nlohmann::ordered_json findings = nlohmann::ordered_json::array();
+  for (const JobFinding& finding : look.findings) {
+    findings.push_back({{"code", finding.code},
+                        {"text", finding.text},
+                        {"function", TextOrNull(finding.function)},
+                        {"file", TextOrNull(finding.file)},
+                        {"line", NumberOrNull(finding.line)}});
+  }
+  return {{"function", look.function},
+          {"form", std::string(Name(look.form))},
+          {"file", TextOrNull(look.file)},
+          {"line", NumberOrNull(look.line)},
+          {"problem", TextOrNull(look.problem)},
+          {"findings", std::move(findings)}};
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<JobPlan>> PlanJobs(
-    const std::vector<ResolvedJob>& jobs) {
+    const std::vector<ResolvedJob>& jobs,
+    const std::vector<SourceLook>& looks) {
+  CHECK_EQ(jobs.size(), looks.size());
   std::vector<JobPlan> plans;
-  for (const ResolvedJob& resolved : jobs) {
-    absl::StatusOr<JobPlan> plan = PlanJob(resolved);
-    if (!plan.ok()) return InJob(resolved.job, plan.status());
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    absl::StatusOr<JobPlan> plan = PlanJob(jobs[i]);
+    if (!plan.ok()) return InJob(jobs[i].job, plan.status());
+    plan->look = looks[i];
     plans.push_back(*std::move(plan));
   }
   return plans;
+}
+
+std::string LookText(const SourceLook& look) {
+  if (!look.looked) return "";
+  const std::string function = SafeText(look.function, 128);
+  std::string text;
+  if (look.form == CodeForm::kUnknown) {
+    text = "  " + function + ": not known here whether it is an async def";
+    if (!look.problem.empty()) text += " (" + SafeText(look.problem, 300) + ")";
+  } else {
+    text = "  " + function +
+           (look.form == CodeForm::kAsync ? " is an async def ("
+                                          : " is a plain def (") +
+           SafeText(look.file, 256) + ":" + std::to_string(look.line) + ")";
+  }
+  text += "\n";
+  for (const JobFinding& finding : look.findings) {
+    text += "  note: " + SafeText(ToText(finding), 900) + "\n";
+  }
+  return text;
 }
 
 std::string PlanText(const std::vector<JobPlan>& plans) {
@@ -121,6 +190,11 @@ std::string PlanText(const std::vector<JobPlan>& plans) {
             (plan.tasks == 1 ? " task" : " tasks") + " of type " + plan.type +
             "\n  on " + std::string(Name(plan.executor)) + ": " + plan.reason +
             "\n";
+    for (const OtherExecutor& other : plan.others) {
+      text += (other.is_possible ? "  possible on " : "  not on ") +
+              std::string(Name(other.kind)) + ": " + other.why_not + "\n";
+    }
+    text += LookText(plan.look);
     text += NeedsText(plan);
     for (size_t i = 0; i < plan.examples.size(); ++i) {
       text += "  task " + std::to_string(i) + ": " +
@@ -143,6 +217,8 @@ std::string PlanJson(const std::vector<JobPlan>& plans) {
                     {"tasks", plan.tasks},
                     {"executor", std::string(Name(plan.executor))},
                     {"executor_reason", plan.reason},
+                    {"others", OthersJson(plan.others)},
+                    {"source", SourceJson(plan.look)},
                     {"resources", ResourcesJson(plan.resources)},
                     {"outputs_to",
                      plan.outputs_to.empty() ? Json() : Json(plan.outputs_to)},

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,9 +15,12 @@
 #include "cli/plan.h"
 #include "cli/print.h"
 #include "cli/progress_printer.h"
+#include "cli/source_look.h"
 #include "cli/spec_file.h"
+#include "cli/type_pages.h"
 #include "cli/waiting.h"
 #include "cli/words.h"
+#include "jobs/job_type.h"
 #include "jobs/spec.h"
 #include "jobs/states.h"
 #include "wire/reply_json.h"
@@ -32,6 +37,26 @@ std::vector<ResolvedJob> ReadOrComplain(const std::string& file) {
   SpecFile spec = ReadSpecFile(file);
   for (const std::string& error : spec.errors) PrintWords(error);
   return std::move(spec.jobs);
+}
+
+// Only `auto` and what needs an async def depend on it.
+bool DependsOnForm(const Job& job) {
+  const std::optional<ExecutorKind> asked =
+      job.executor.exactly ? job.executor.exactly : job.executor.require;
+  return job.type == "python" && asked != ExecutorKind::kProcessPool &&
+         asked != ExecutorKind::kThreadPool;
+}
+
+// Before submitting: the forms are written into the jobs, and what was seen
+// to be wrong is told.
+void LookBeforeSubmitting(std::vector<ResolvedJob>& jobs) {
+  const bool depends = std::any_of(
+      jobs.begin(), jobs.end(),
+      [](const ResolvedJob& one) { return DependsOnForm(one.job); });
+  if (!depends) return;
+  for (const SourceLook& look : LookAtSources(jobs)) {
+    if (!look.findings.empty()) PrintWords(LookText(look));
+  }
 }
 
 std::vector<JobId> Ids(const std::vector<JobSummary>& jobs) {
@@ -132,8 +157,9 @@ void ServeOthers(Connection& connection) {
 }  // namespace
 
 ExitCode RunCommand(const RunOptions& options) {
-  const std::vector<ResolvedJob> jobs = ReadOrComplain(options.file);
+  std::vector<ResolvedJob> jobs = ReadOrComplain(options.file);
   if (jobs.empty()) return ExitCode::kUsage;
+  LookBeforeSubmitting(jobs);
   absl::StatusOr<std::unique_ptr<Connection>> connection =
       Connection::Open(options.common, Embedded::Needs::kAgent);
   if (!connection.ok()) return Fail(connection.status());
@@ -162,13 +188,14 @@ ExitCode RunCommand(const RunOptions& options) {
 }
 
 ExitCode SubmitCommand(const SubmitOptions& options) {
-  const std::vector<ResolvedJob> jobs = ReadOrComplain(options.file);
+  std::vector<ResolvedJob> jobs = ReadOrComplain(options.file);
   if (jobs.empty()) return ExitCode::kUsage;
   if (options.common.coordinator.empty()) {
     return Fail(absl::InvalidArgumentError(
         "submit leaves the work to a coordinator: name it with --coordinator "
         "or REMUDA_COORDINATOR, or use `remuda run`, which brings its own"));
   }
+  LookBeforeSubmitting(jobs);
   absl::StatusOr<std::unique_ptr<Connection>> connection =
       Connection::Open(options.common, Embedded::Needs::kCoordinator);
   if (!connection.ok()) return Fail(connection.status());
@@ -191,11 +218,27 @@ ExitCode SubmitCommand(const SubmitOptions& options) {
 }
 
 ExitCode PlanCommand(const SubmitOptions& options) {
-  const std::vector<ResolvedJob> jobs = ReadOrComplain(options.file);
+  std::vector<ResolvedJob> jobs = ReadOrComplain(options.file);
   if (jobs.empty()) return ExitCode::kUsage;
-  absl::StatusOr<std::vector<JobPlan>> plans = PlanJobs(jobs);
+  const std::vector<SourceLook> looks = LookAtSources(jobs);
+  absl::StatusOr<std::vector<JobPlan>> plans = PlanJobs(jobs, looks);
   if (!plans.ok()) return Fail(plans.status());
   PrintData(options.common.json ? PlanJson(*plans) : PlanText(*plans));
+  return ExitCode::kOk;
+}
+
+ExitCode TypesCommand(const TypesOptions& options) {
+  if (options.type.empty()) {
+    PrintData(options.json ? TypesJson(ShippedJobTypes())
+                           : TypesTable(ShippedJobTypes()));
+    return ExitCode::kOk;
+  }
+  const JobType* type = FindJobType(options.type);
+  if (type == nullptr) {
+    return Fail(absl::NotFoundError("there is no job type '" + options.type +
+                                    "'; `remuda types` lists them"));
+  }
+  PrintData(options.json ? TypesJson({*type}) : TypePage(*type));
   return ExitCode::kOk;
 }
 
