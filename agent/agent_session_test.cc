@@ -232,6 +232,29 @@ TEST_F(AgentSessionTest, LongLogsArriveWholeAndTheirFolderGoes) {
   EXPECT_EQ(access(logs.c_str(), F_OK), -1);
 }
 
+TEST_F(AgentSessionTest, FindingsTravelWhileTheirTaskRuns) {
+  StartCoordinator(1);
+  StartAgent(4);
+  ASSERT_TRUE(RunUntil([this] { return Registered(); }));
+  coordinator_->Send(FirstGrant(2));
+  ASSERT_TRUE(RunUntil([this] { return executor_->running().size() == 2; }));
+  executor_->Notice({.job = {1},
+                     .task = 1,
+                     .code = "loop_blocked",
+                     .text = "time.sleep blocks the event loop",
+                     .function = "work",
+                     .file = "/a.py",
+                     .line = 3,
+                     .duration = std::chrono::milliseconds(250)});
+  ASSERT_TRUE(RunUntil([this] { return !coordinator_->findings.empty(); }));
+  EXPECT_EQ(executor_->running().size(), 2u);
+  const Findings& told = coordinator_->findings[0];
+  ASSERT_EQ(told.items.size(), 1u);
+  EXPECT_EQ(told.items[0].job, JobId{1});
+  EXPECT_EQ(told.items[0].finding.line, 3u);
+  EXPECT_EQ(coordinator_->strays, 0);
+}
+
 TEST_F(AgentSessionTest, AnotherVersionEndsItWithTheReason) {
   StartCoordinator(1);
   coordinator_->refuse_hello =

@@ -51,6 +51,8 @@ void FakeCoordinator::OnFrame(WirePeer peer, std::string_view frame) {
     Take(chunk->sequence);
   } else if (auto* goodbye = std::get_if<Goodbye>(&from.message)) {
     goodbyes.push_back(*goodbye);
+  } else if (const auto* told = std::get_if<Findings>(&from.message)) {
+    findings.push_back(*told);
   }
 }
 

@@ -39,6 +39,7 @@ class FakeCoordinator {
   std::vector<Results> results;
   std::vector<LogChunk> chunks;
   std::vector<Goodbye> goodbyes;
+  std::vector<Findings> findings;
   // Messages other than Hello that did not carry the present session.
   int strays = 0;
 

@@ -196,7 +196,8 @@ class CheckTest(unittest.TestCase):
             "        self.other()\n"
             "    def other(self): time.sleep(1)\n"
             "made = slow\n"
-            "async def many():\n    yield 1\n",
+            "async def many():\n    yield 1\n"
+            "@made\ndef decorated(): pass\n",
         )
         os.mkdir(os.path.join(self.folder.name, "package"))
         self.write("package/__init__.py", "from .inner import f as g\n")
@@ -225,6 +226,8 @@ class CheckTest(unittest.TestCase):
         self.assertEqual(self.check("m:made")[:3], ("unknown", "m.py", 10))
         self.assertEqual(self.check("m:many")[0], "unknown")
         self.assertIn("asynchronous generator", self.check("m:many")[4])
+        self.assertEqual(self.check("m:decorated")[0], "unknown")
+        self.assertIn("decorator", self.check("m:decorated")[4])
         self.assertIn("no 'missing'", self.check("m:missing")[4])
         self.assertIn("'nosuch'", self.check("nosuch:f")[4])
 

@@ -143,6 +143,9 @@ def look_at(name, folders):
         return seen
     seen["line"] = node.lineno
     if isinstance(node, ast.FunctionDef):
+        if node.decorator_list:
+            seen["problem"] = f"'{qualified}' is what its decorator makes of it"
+            return seen
         seen["form"] = "plain"
         return seen
     if is_generator(node):
