@@ -44,6 +44,8 @@ MAY_ALSO_INCLUDE = {
     ("executors", "workers/"),
     # The native worker hosts the handlers that ship.
     ("workers", "executors/handlers/"),
+    # The conformance kit ends a worker's processes as an agent does.
+    ("workers", "executors/processes/process_tree.h"),
 }
 
 # What decides is pure: events and the time in, values out.

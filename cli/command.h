@@ -107,6 +107,15 @@ struct CoordinatorCommandOptions {
   ApiCommandOptions api;
 };
 
+struct WorkerCheckOptions {
+  std::vector<std::string> argv;
+  std::string mode = "all";
+  std::string type;        // empty: the kit's own
+  std::string parameters;  // likewise
+  double patience_seconds = 30;
+  bool json = false;
+};
+
 struct AgentCommandOptions {
   std::string coordinator;
   std::string key;  // file
@@ -135,6 +144,7 @@ ExitCode CoordinatorCommand(const CoordinatorCommandOptions& options);
 ExitCode AgentCommand(const AgentCommandOptions& options);
 ExitCode KeygenCommand(const KeygenOptions& options);
 ExitCode TokenCommand(const TokenOptions& options);
+ExitCode WorkerCheckCommand(const WorkerCheckOptions& options);
 ExitCode VersionCommand(const CommonOptions& options);
 
 }  // namespace remuda

@@ -72,6 +72,7 @@ class CommandLine {
     AddTasks();
     AddServing();
     AddKeygen();
+    AddWorkerCheck();
   }
 
   int Main(int argc, char** argv) {
@@ -296,6 +297,30 @@ class CommandLine {
         ->capture_default_str();
   }
 
+  void AddWorkerCheck() {
+    CLI::App* check =
+        Add("worker-check", "check a worker against the worker protocol",
+            [this] { return WorkerCheckCommand(worker_check_); });
+    check->add_option("--mode", worker_check_.mode, "what to check it in")
+        ->check(CLI::IsMember({"process", "threads", "loop", "all"}))
+        ->capture_default_str();
+    check->add_option("--type", worker_check_.type,
+                      "job type of the tasks, for a worker without check.*; "
+                      "may name {{check}} and {{mode}}");
+    check->add_option("--parameters", worker_check_.parameters,
+                      "their parameters as JSON, with {{arguments}}");
+    check
+        ->add_option("--patience", worker_check_.patience_seconds,
+                     "seconds after which an answer counts as missing")
+        ->check(CLI::Range(0.5, 3600.0))
+        ->capture_default_str();
+    check->add_flag("--json", worker_check_.json, "print JSON to stdout");
+    check
+        ->add_option("CMD", worker_check_.argv,
+                     "the worker's command; after -- if it has options")
+        ->required();
+  }
+
   void AddKeygen() {
     CLI::App* keygen =
         Add("keygen", "make keys for connections off this machine",
@@ -358,6 +383,7 @@ class CommandLine {
   AgentCommandOptions agent_{.coordinator = common_.coordinator,
                              .key = common_.key};
   KeygenOptions keygen_;
+  WorkerCheckOptions worker_check_;
   TokenOptions token_;
 };
 

@@ -19,10 +19,12 @@
 
 #include "base/clock.h"
 #include "base/environment.h"
+#include "base/file_descriptor.h"
 #include "base/mutex.h"
 #include "executors/handlers/blocking_handlers.h"
 #include "executors/handlers/run_blocking.h"
 #include "jobs/json_text.h"
+#include "workers/conformance/check_handlers.h"
 #include "workers/native/task_frames.h"
 #include "workers/protocol/worker_cell.h"
 #include "workers/protocol/worker_channel.h"
@@ -72,6 +74,13 @@ const char* EndingName(const ResultRange& range) {
   }
 }
 
+// What jobs ask for, and what `remuda worker-check` does.
+BlockingHandlers HandlersToHost() {
+  BlockingHandlers handlers = ShippedBlockingHandlers();
+  handlers.merge(CheckHandlers());
+  return handlers;
+}
+
 // The worker's state. The main thread reads messages, another runs tasks, so
 // that a task can be told to stop.
 class NativeWorker {
@@ -97,7 +106,8 @@ class NativeWorker {
 
   const int fd_;
   const SystemClock clock_;
-  BlockingHandlers handlers_ = ShippedBlockingHandlers();
+  BlockingHandlers handlers_ = HandlersToHost();
+  bool greeted_ = false;  // of the thread that reads
 
   // Of the thread that runs tasks.
   WorkerCell cell_;
@@ -118,7 +128,6 @@ class NativeWorker {
 int NativeWorker::Run() {
   Send("{\"type\":\"hello\",\"protocol\":2,\"language\":\"native\",\"pid\":" +
        std::to_string(getpid()) + "}");
-  Send("{\"type\":\"ready\",\"credits\":" + std::to_string(kCredits) + "}");
   std::thread runner([this] { RunTasks(); });
   runner.detach();  // it may be in a handler that never returns
   Read();
@@ -150,6 +159,11 @@ void NativeWorker::Read() {
 void NativeWorker::Handle(PoolMessage message) {
   if (const auto* ping = std::get_if<PingWorker>(&message)) {
     Send("{\"type\":\"pong\",\"number\":" + std::to_string(ping->number) + "}");
+    return;
+  }
+  if (!greeted_) {  // this was the welcome
+    greeted_ = true;
+    Send("{\"type\":\"ready\",\"credits\":" + std::to_string(kCredits) + "}");
     return;
   }
   MutexLock lock(mutex_);
@@ -318,6 +332,10 @@ int WorkerMain(int fd) {
     std::fprintf(stderr, "remuda worker: %s\n",
                  cell.status().ToString().c_str());
     return 1;
+  }
+  // Programs that handlers start get neither.
+  for (const int own : {fd, std::atoi(cell_fd->c_str())}) {
+    if (!SetCloseOnExec(own, true).ok()) return 1;
   }
   NativeWorker worker(fd, *std::move(cell));
   return worker.Run();
