@@ -1,22 +1,27 @@
 #include "cli/executor_set.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/environment.h"
 #include "base/log.h"
+#include "cli/usable_cores.h"
 #include "executors/async/async_executor.h"
 #include "executors/handlers/async_handlers.h"
 #include "executors/handlers/blocking_handlers.h"
+#include "executors/hosted/hosted_executor.h"
 #include "executors/process_pool/process_pool_executor.h"
 #include "executors/processes/control_groups.h"
 #include "executors/processes/spawner.h"
+#include "executors/routed_executor.h"
 #include "executors/thread_pool/thread_pool_executor.h"
 #include "executors/workers/worker_commands.h"
 #include "jobs/job_type.h"
@@ -27,32 +32,16 @@ namespace {
 
 constexpr char kSelf[] = "/proc/self/exe";
 
-// The types that can run on an executor of this kind.
-std::vector<std::string> TypesOn(ExecutorKind kind) {
+// The types that ship with handlers for an executor of this kind.
+std::vector<std::string> NativeTypesOn(ExecutorKind kind) {
   std::vector<std::string> names;
   for (const JobType& type : ShippedJobTypes()) {
+    if (type.runs_user_code) continue;
     for (const ExecutorKind legal : type.executors) {
       if (legal == kind) names.push_back(type.name);
     }
   }
   return names;
-}
-
-absl::StatusOr<ExecutorEntry> MakeAsync(uint64_t slots,
-                                        const ExecutorSurroundings& around) {
-  return ExecutorEntry{.executor = std::make_unique<AsyncExecutor>(
-                           AsyncExecutorOptions{.slots = slots},
-                           ShippedAsyncHandlers, *around.clock, around.notify),
-                       .job_types = TypesOn(ExecutorKind::kAsync)};
-}
-
-absl::StatusOr<ExecutorEntry> MakeThreadPool(
-    uint64_t slots, const ExecutorSurroundings& around) {
-  return ExecutorEntry{
-      .executor = std::make_unique<ThreadPoolExecutor>(
-          ThreadPoolOptions{.slots = slots}, ShippedBlockingHandlers(),
-          *around.clock, around.notify),
-      .job_types = TypesOn(ExecutorKind::kThreadPool)};
 }
 
 absl::StatusOr<std::string> PythonScript(const std::string& folder) {
@@ -84,6 +73,73 @@ const ControlGroupPlaces& PlacesForGroups() {
     return found;
   }();
   return places;
+}
+
+absl::StatusOr<RoutedExecutor::Part> MakeHosted(
+    ExecutorKind kind, uint64_t slots, const ExecutorSurroundings& around,
+    Executor::Notify notify) {
+  const std::string folder =
+      std::filesystem::absolute(around.work_folder).string();
+  absl::StatusOr<std::string> script = PythonScript(folder);
+  if (!script.ok()) return script.status();
+  HostedOptions options;
+  options.kind = kind;
+  options.slots = slots;
+  options.workers_max = std::min<uint64_t>(
+      slots, UsableCores(std::max(1U, std::thread::hardware_concurrency())));
+  options.work_folder = folder + "/hosted";
+  options.log_folder = folder + "/logs";
+  options.groups = PlacesForGroups();
+  options.workers = {PythonWorker(*script)};
+  absl::StatusOr<std::unique_ptr<Spawner>> spawner = Spawner::Launch(kSelf);
+  if (!spawner.ok()) return spawner.status();
+  std::vector<std::string> types = options.workers.front().job_types;
+  absl::StatusOr<std::unique_ptr<HostedExecutor>> executor =
+      HostedExecutor::Create(std::move(options), *std::move(spawner),
+                             *around.clock, std::move(notify));
+  if (!executor.ok()) return executor.status();
+  return RoutedExecutor::Part{.executor = *std::move(executor),
+                              .job_types = std::move(types)};
+}
+
+// Handlers that ship run in the agent, a user's in workers.
+absl::StatusOr<ExecutorEntry> MakeRouted(uint64_t slots,
+                                         const ExecutorSurroundings& around,
+                                         const RoutedExecutor::MakePart& native,
+                                         ExecutorKind kind) {
+  const RoutedExecutor::MakePart hosted = [&](Executor::Notify notify) {
+    return MakeHosted(kind, slots, around, std::move(notify));
+  };
+  absl::StatusOr<std::unique_ptr<RoutedExecutor>> routed =
+      RoutedExecutor::Create(slots, {native, hosted}, around.notify);
+  if (!routed.ok()) return routed.status();
+  std::vector<std::string> types = (*routed)->job_types();
+  return ExecutorEntry{.executor = *std::move(routed),
+                       .job_types = std::move(types)};
+}
+
+absl::StatusOr<ExecutorEntry> MakeAsync(uint64_t slots,
+                                        const ExecutorSurroundings& around) {
+  const auto native = [&](Executor::Notify notify) {
+    return RoutedExecutor::Part{
+        .executor = std::make_unique<AsyncExecutor>(
+            AsyncExecutorOptions{.slots = slots}, ShippedAsyncHandlers,
+            *around.clock, std::move(notify)),
+        .job_types = NativeTypesOn(ExecutorKind::kAsync)};
+  };
+  return MakeRouted(slots, around, native, ExecutorKind::kAsync);
+}
+
+absl::StatusOr<ExecutorEntry> MakeThreadPool(
+    uint64_t slots, const ExecutorSurroundings& around) {
+  const auto native = [&](Executor::Notify notify) {
+    return RoutedExecutor::Part{
+        .executor = std::make_unique<ThreadPoolExecutor>(
+            ThreadPoolOptions{.slots = slots}, ShippedBlockingHandlers(),
+            *around.clock, std::move(notify)),
+        .job_types = NativeTypesOn(ExecutorKind::kThreadPool)};
+  };
+  return MakeRouted(slots, around, native, ExecutorKind::kThreadPool);
 }
 
 absl::StatusOr<ExecutorEntry> MakeProcessPool(

@@ -106,6 +106,8 @@ Ending JudgedEnding(const RunningAttempt& running, const Outcome& outcome) {
                        outcome.ending == Ending::kEvicted;
   switch (running.reason) {
     case StopReason::kTimeout:
+      // The executor knows better: a neighbour kept it from running.
+      if (outcome.ending == Ending::kEvicted) return Ending::kEvicted;
       if (!stopped && outcome.wall <= running.timeout) return outcome.ending;
       return Ending::kTimeout;
     case StopReason::kCancelled:

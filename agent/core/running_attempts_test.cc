@@ -92,6 +92,7 @@ TEST(RunningAttemptsTest, TheReasonDecidesWhatIsRecorded) {
            {R::kNone, E::kCancelled, seconds(1), E::kEvicted},
            {R::kNone, E::kEvicted, seconds(1), E::kEvicted},
            {R::kTimeout, E::kCancelled, seconds(1), E::kTimeout},
+           {R::kTimeout, E::kEvicted, seconds(6), E::kEvicted},
            {R::kTimeout, E::kCrash, seconds(6), E::kTimeout},
            {R::kTimeout, E::kSucceeded, seconds(6), E::kTimeout},
            {R::kTimeout, E::kSucceeded, seconds(5), E::kSucceeded},

@@ -224,8 +224,10 @@ absl::StatusOr<WorkerMessage> ParseWorkerMessage(std::string_view body) {
   if (type == "ready") {
     return WorkerReady{.credits = Number(message, "credits").value_or(1)};
   }
-  if (type == "started" || type == "progress" || type == "pong" ||
-      type == "facts") {
+  if (type == "pong") {
+    return WorkerPong{.number = Number(message, "number").value_or(0)};
+  }
+  if (type == "started" || type == "progress" || type == "facts") {
     return WorkerRemark{};
   }
   return absl::InvalidArgumentError("a frame of the unknown type '" + type +
@@ -247,6 +249,10 @@ std::string CancelMessage(uint64_t task) {
 }
 
 std::string DrainMessage() { return "{\"type\":\"drain\"}"; }
+
+std::string PingMessage(uint64_t number) {
+  return "{\"type\":\"ping\",\"number\":" + std::to_string(number) + "}";
+}
 
 std::string TasksMessage(std::span<const WorkerTask> tasks, bool with_items) {
   const WorkerTask& first = tasks[0];

@@ -67,12 +67,16 @@ struct WorkerFinding {
   Finding finding;
 };
 
+struct WorkerPong {
+  uint64_t number = 0;
+};
+
 // Known to the protocol, and of no interest to the agent.
 struct WorkerRemark {};
 
 using WorkerMessage =
     std::variant<WorkerHello, WorkerReady, std::vector<WorkerResult>, WorkerLog,
-                 WorkerFinding, WorkerRemark>;
+                 WorkerFinding, WorkerPong, WorkerRemark>;
 
 // A task as a worker gets it.
 struct WorkerTask {
@@ -88,6 +92,7 @@ std::string WelcomeMessage(const std::string& log_folder,
                            const WorkerHosting& hosting);
 std::string CancelMessage(uint64_t task);
 std::string DrainMessage();
+std::string PingMessage(uint64_t number);
 
 // Tasks of one job, in the order of their numbers. As a range if nothing but
 // index and number tells them apart. Items are left out where the job's

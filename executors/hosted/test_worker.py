@@ -1,0 +1,171 @@
+"""A worker for tests of the hosted executor: types noop and sleep, and `test`.
+
+The parameter `do` of a task of type `test` says what goes wrong:
+  die: the process kills itself         deaf: does not stop when asked
+  block: holds the loop for good        exit: the process exits
+  mute: holds the loop, and the watchdog says nothing (as all here)
+  wrong: reports the end of a task that it was never given
+  twice: reports its own end twice      print: writes to standard error, dies
+  job: returns the REMUDA_CPUS that it sees
+"""
+
+import json
+import mmap
+import os
+import queue
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+
+
+class Worker:
+    def __init__(self):
+        self.socket = socket.socket(fileno=int(os.environ["REMUDA_WORKER_FD"]))
+        self.cell = mmap.mmap(int(os.environ["REMUDA_WORKER_CELL_FD"]), 64)
+        self.lock = threading.Lock()
+        self.ended = threading.Condition()
+        self.held = set()
+        self.stops = {}
+
+    def send(self, **message):
+        body = json.dumps(message).encode()
+        with self.lock:
+            self.socket.sendall(struct.pack(">I", len(body)) + body)
+
+    def receive(self):
+        """None when the agent is gone."""
+        head = self.read(4)
+        return None if head is None else json.loads(self.read(*struct.unpack(">I", head)))
+
+    def read(self, count):
+        data = b""
+        while len(data) < count:
+            piece = self.socket.recv(count - len(data))
+            if not piece:
+                return None
+            data += piece
+        return data
+
+    def run(self):
+        modes = sys.argv[1].split(",") if len(sys.argv) > 1 else ["loop", "threads"]
+        self.send(type="hello", protocol=2, pid=os.getpid(), modes=modes)
+        welcome = self.receive()
+        if welcome is None:
+            return
+        self.mode = welcome["mode"]
+        self.turns = queue.Queue()  # what the loop is to do next
+        if self.mode == "loop":
+            threading.Thread(target=self.turn, daemon=True).start()
+        self.send(type="ready", credits=welcome["slots"])
+        while True:
+            message = self.receive()
+            if message is None:
+                break
+            if message["type"] == "drain":
+                with self.ended:
+                    self.ended.wait_for(lambda: not self.held)
+                break
+            if message["type"] == "tasks":
+                for task in tasks_of(message):
+                    self.begin(*task)
+            elif message["type"] == "cancel":
+                stop = self.stops.get(int(message["id"]))
+                if stop is not None:
+                    stop.set()
+            elif message["type"] == "ping":
+                self.turns.put(("pong", message["number"]))
+        os._exit(0)
+
+    def turn(self):
+        """One thread runs every task's first step, as a loop would."""
+        while True:
+            what, value = self.turns.get()
+            if what == "pong":
+                self.send(type="pong", number=value)
+                continue
+            number, kind, parameters = value
+            self.current(number)
+            self.step(number, kind, parameters)
+            self.current(0)
+
+    def current(self, number):
+        struct.pack_into("=Q", self.cell, 0, number)
+
+    def begin(self, number, kind, parameters):
+        self.stops[number] = threading.Event()
+        with self.ended:
+            self.held.add(number)
+        if self.mode == "loop":
+            self.turns.put(("task", (number, kind, parameters)))
+        else:
+            threading.Thread(
+                target=self.step, args=(number, kind, parameters), daemon=True
+            ).start()
+
+    def step(self, number, kind, parameters):
+        do = parameters.get("do")
+        if do in ("die", "print"):
+            if do == "print":
+                print("last words", file=sys.stderr, flush=True)
+            time.sleep(parameters.get("after", 0))
+            os.kill(os.getpid(), signal.SIGSEGV)
+            time.sleep(60)
+        elif do == "exit":
+            os._exit(3)
+        elif do in ("block", "mute"):
+            while True:
+                time.sleep(0.01)
+        elif do == "wrong":
+            self.send(type="result", id="4711")
+        elif do == "twice":
+            self.end(number, "succeeded")
+            self.send(type="result", id=str(number))
+        elif do == "deaf":
+            self.send(type="finding", code="deaf", job="1", id=str(number), text="")
+        elif do == "job":
+            self.end(number, "succeeded", output=json.dumps(os.environ["REMUDA_CPUS"]))
+        elif kind == "sleep":
+            seconds = parameters.get("seconds")
+            if not isinstance(seconds, (int, float)):
+                self.end(number, "error", error="seconds must be a number")
+            else:
+                threading.Thread(
+                    target=self.sleep, args=(number, seconds), daemon=True
+                ).start()
+        else:
+            self.end(number, "succeeded")
+
+    def sleep(self, number, seconds):
+        began = time.monotonic_ns()
+        stopped = self.stops[number].wait(seconds)
+        self.end(
+            number,
+            "cancelled" if stopped else "succeeded",
+            wall_ns=time.monotonic_ns() - began,
+        )
+
+    def end(self, number, ending, **more):
+        entry = {"id": str(number), "ending": ending, **more}
+        self.send(type="results", results=[entry])
+        with self.ended:
+            self.held.discard(number)
+            self.ended.notify_all()
+
+
+def tasks_of(message):
+    shared = message.get("parameters") or {}
+    several = message.get("range")
+    if several is not None:
+        first = int(several["id"])
+        for number in range(first, first + several["count"]):
+            yield number, message["job_type"], shared
+        return
+    for task in message["tasks"]:
+        yield int(task["id"]), message["job_type"], task.get("parameters", shared)
+
+
+if __name__ == "__main__":
+    Worker().run()
