@@ -61,7 +61,9 @@ std::vector<std::string> NamesIn(const std::string& folder,
 // The files that patterns name, relative to the folder and in order.
 class Finder {
  public:
-  explicit Finder(const std::string& folder) : folder_(folder) {}
+  // `place` is where the files will be.
+  Finder(const std::string& folder, const std::string& place)
+      : folder_(folder), place_bytes_(place.size() + 1) {}
 
   absl::Status Add(const std::string& pattern) {
     const std::vector<std::string> parts = PartsOf(pattern);
@@ -111,17 +113,18 @@ class Finder {
     }
     ++matches_;
     if (!files_.insert(path).second) return absl::OkStatus();
-    name_bytes_ += path.size();
+    name_bytes_ += place_bytes_ + path.size();
     if (files_.size() > kOutputFilesMax || name_bytes_ > kOutputNamesBytesMax) {
       return absl::ResourceExhaustedError(
           "the task has more than " + std::to_string(kOutputFilesMax) +
-          " files that are results, or their names are too long; pack them "
+          " files that are results, or their paths are too long; pack them "
           "into one");
     }
     return absl::OkStatus();
   }
 
   const std::string& folder_;
+  const size_t place_bytes_;
   std::set<std::string> files_;
   size_t matches_ = 0;
   size_t name_bytes_ = 0;
@@ -202,13 +205,13 @@ absl::Status Replace(const std::string& fresh, const std::string& place) {
 
 absl::StatusOr<std::vector<OutputFile>> CollectOutputs(
     const std::string& folder, const OutputRules& rules, AttemptId attempt) {
-  Finder finder(folder);
+  const std::string index = std::to_string(attempt.task);
+  const std::string place = rules.to + "/" + index;
+  Finder finder(folder, place);
   for (const std::string& pattern : rules.files) {
     const absl::Status status = finder.Add(pattern);
     if (!status.ok()) return status;
   }
-  const std::string index = std::to_string(attempt.task);
-  const std::string place = rules.to + "/" + index;
   const std::string fresh = rules.to + "/." + index + "." +
                             std::to_string(attempt.job.value) + "." +
                             std::to_string(attempt.fence.value) + ".tmp";

@@ -10,10 +10,10 @@
 
 namespace remuda {
 
-// More files of one task, or more bytes of their names, are refused: they are
-// listed in its result.
+// More files of one task, or more bytes of their paths, are refused: they are
+// listed in its result, beside what it printed.
 inline constexpr size_t kOutputFilesMax = 1000;
-inline constexpr size_t kOutputNamesBytesMax = size_t{64} << 10;
+inline constexpr size_t kOutputNamesBytesMax = size_t{32} << 10;
 
 // A file that is a result.
 struct OutputFile {

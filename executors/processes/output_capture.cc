@@ -116,7 +116,11 @@ std::string OutputCapture::Text() const {
 }
 
 std::string BytesAsJson(std::string_view bytes) {
-  if (ValidUtf8Prefix(bytes) == bytes.size()) return JsonString(bytes);
+  if (ValidUtf8Prefix(bytes) == bytes.size()) {
+    std::string text = JsonString(bytes);
+    // Zeros and their like are text, at six letters each.
+    if (text.size() <= 64 + bytes.size() / 3 * 4) return text;
+  }
   return "{\"base64\":\"" + Base64(bytes) + "\"}";
 }
 

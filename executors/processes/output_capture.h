@@ -53,7 +53,8 @@ class OutputCapture {
   int file_error_ = 0;
 };
 
-// As a JSON string or, if that cannot hold the bytes, {"base64": "..."}.
+// As a JSON string or, if that cannot hold the bytes or grows by more than a
+// third for what it has to escape, {"base64": "..."}.
 std::string BytesAsJson(std::string_view bytes);
 
 }  // namespace remuda

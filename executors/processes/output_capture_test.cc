@@ -96,5 +96,13 @@ TEST(BytesAsJsonTest, TextIsTextAndBytesAreBase64) {
   EXPECT_EQ(BytesAsJson("\xff\xfe\xfd"), "{\"base64\":\"//79\"}");
 }
 
+TEST(BytesAsJsonTest, WhatEscapesMakeLongIsNotText) {
+  EXPECT_EQ(BytesAsJson(std::string("a\0b", 3)), "\"a\\u0000b\"");
+  const std::string zeros(size_t{64} << 10, '\0');
+  const std::string json = BytesAsJson(zeros);
+  EXPECT_EQ(json.rfind("{\"base64\":\"AAAA", 0), 0u);
+  EXPECT_LT(json.size(), zeros.size() * 4 / 3 + 64);
+}
+
 }  // namespace
 }  // namespace remuda
