@@ -118,6 +118,12 @@ async def child_leaves():
 async def fork(): return os.fork()
 async def program():
     return subprocess.run(["echo", "x"], stdout=subprocess.PIPE).stdout.decode()
+async def leaves_hold(path):
+    global left
+    async def later():
+        await asyncio.sleep(0.1)
+        await hold(path)
+    left = asyncio.create_task(later())
 async def raises(x):
     await asyncio.sleep(0)
     raise ValueError(x)
@@ -407,6 +413,40 @@ class LoopModeTest(SideBySide, WorkerTest):
         self.assertIn("seen late", found[0]["text"])
         self.assertIn("the interpreter's lock", found[0]["text"])
         self.assertIn(found[0]["function"], ("keeps_lock", "nothing"))
+
+    def test_what_a_task_leaves_running_is_not_its_own_any_more(self):
+        path = self.file("o")
+        number = self.worker.start("m:leaves_hold", args=[path])[0]
+        self.succeeded(self.worker.end_of(number))
+        self.wait_for_file("o.began")
+        self.assertEqual(self.worker.cell[0], 0)
+        finding = self.worker.wait_for("finding")
+        self.assertNotIn("id", finding)
+        self.touch("o")
+        self.assertEqual(self.succeeded(self.worker.run("m:number", 5)), 5)
+
+    def test_it_rests_when_it_holds_nothing(self):
+        self.succeeded(self.worker.run("m:nap", 0.1))
+
+        def wakings():
+            total = 0
+            folder = f"/proc/{self.worker.process.pid}/task"
+            for thread in os.listdir(folder):
+                with open(f"{folder}/{thread}/status") as file:
+                    for line in file:
+                        if line.startswith("voluntary_ctxt_switches"):
+                            total += int(line.split()[1])
+            return total
+
+        before = wakings()
+        give_up = time.monotonic() + 60
+        while time.monotonic() < give_up:
+            self.worker.read(0.5)
+            now = wakings()
+            if now - before <= 2:
+                break
+            before = now
+        self.assertLessEqual(now - before, 2)
 
     def test_a_short_step_is_not_told_about(self):
         for each in self.worker.start("m:number", items=list(range(200))):

@@ -45,7 +45,7 @@ class Driven(collections.abc.Coroutine):
 
     def send(self, value):
         task, step, numbers = self.task, self.step, self.numbers
-        numbers[0] = task.number
+        numbers[0] = task.cell
         step.coroutine = self.coroutine
         began = step.began = _now()
         step.task = task
@@ -62,7 +62,7 @@ class Driven(collections.abc.Coroutine):
 
     def throw(self, *error):
         task, step, numbers = self.task, self.step, self.numbers
-        numbers[0] = task.number
+        numbers[0] = task.cell
         step.coroutine = self.coroutine
         began = step.began = _now()
         step.task = task

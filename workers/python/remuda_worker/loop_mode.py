@@ -20,14 +20,21 @@ LAGS_MAX = 64  # measurements that are kept
 class Lags:
     """How late the loop does what is due, and its use of the processor."""
 
-    def __init__(self, loop, step):
+    def __init__(self, loop, step, held):
         self.loop = loop
         self.step = step
+        self.held = held  # nothing is measured while nothing is held
+        self.armed = False
         self.latest = collections.deque(maxlen=LAGS_MAX)
         self.cpu_share = 1.0  # of a step's time, by the last measurement
         self.cpu = time.thread_time_ns()
         self.due = 0.0
-        self.arm()
+
+    def begin(self):
+        if not self.armed:
+            self.armed = True
+            self.cpu, self.step.held_ns = time.thread_time_ns(), 0
+            self.arm()
 
     def arm(self):
         self.due = self.loop.time() + LAG_SECONDS
@@ -40,7 +47,10 @@ class Lags:
         if self.step.held_ns > 1_000_000:
             self.cpu_share = min(1.0, (cpu - self.cpu) / self.step.held_ns)
         self.cpu, self.step.held_ns = cpu, 0
-        self.arm()
+        if self.held:
+            self.arm()
+        else:
+            self.armed = False
 
     def worst_since(self, began):
         if time.monotonic_ns() - began < LAG_SECONDS * 1e9:
@@ -61,7 +71,7 @@ class LoopMode(SideBySide):
         self.running = 0
         self.flush_due = False
         self.step = Step(int(BLOCKED_SECONDS * 1e9), self.on_long_step)
-        self.lags = Lags(self.loop, self.step)
+        self.lags = Lags(self.loop, self.step, self.held)
         self.watchdog = Watchdog(self)
         self.loop.set_task_factory(
             task_factory(self.cell.numbers, self.step, asyncio.Task)
@@ -93,6 +103,8 @@ class LoopMode(SideBySide):
                 for task in tasks_of(message):
                     self.held[task.number] = task
                     self.waiting.append(task)
+                self.lags.begin()
+                self.watchdog.awake.set()
             elif kind == "cancel":
                 self.cancel(int(message["id"]))
             elif kind == "drain":

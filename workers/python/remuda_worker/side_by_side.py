@@ -35,6 +35,7 @@ class SideBySide(Worker):
         """Notes the end of a task; true if ends should be sent now."""
         now = time.monotonic_ns()
         task.ended = True
+        task.cell = 0
         ending["id"] = str(task.number)
         if task.began:
             ending["wall_ns"] = now - task.began

@@ -17,6 +17,7 @@ class TaskFailed(Exception):
 class Task:
     __slots__ = (
         "number",
+        "cell",  # what the cell says while its code runs
         "index",
         "attempt",
         "parameters",
@@ -35,6 +36,7 @@ class Task:
 
     def __init__(self, number, index, attempt, parameters, item, job, outputs):
         self.number = number
+        self.cell = number  # 0 once it has ended: who goes on is nobody's
         self.index = index
         self.attempt = attempt
         self.parameters = parameters

@@ -34,6 +34,7 @@ class Watchdog:
         self.step = worker.step
         self.main = threading.get_ident()
         self.stopped = threading.Event()
+        self.awake = threading.Event()  # set while there is something to watch
         self.told_at = 0.0
         self.thread = threading.Thread(target=self.run, daemon=True)
 
@@ -42,11 +43,17 @@ class Watchdog:
 
     def stop(self):
         self.stopped.set()
+        self.awake.set()
 
     def run(self):
         step = self.step
         looked = time.monotonic()
         while not self.stopped.wait(BLOCKED_SECONDS / LOOKS):
+            if not self.worker.held:
+                self.awake.clear()
+                if not self.worker.held:
+                    self.awake.wait()
+                looked = time.monotonic()
             late = time.monotonic() - looked > BLOCKED_SECONDS
             looked = time.monotonic()
             task, began = step.task, step.began
@@ -67,13 +74,7 @@ class Watchdog:
         self.step.told = began
         self.told_at = time.monotonic()
         users, inner = users_frame(frame)
-        finding = {
-            "type": "finding",
-            "code": "loop_blocked",
-            "job": str(task.job),
-            "id": str(task.number),
-            "seconds": round(lasted, 3),
-        }
+        finding = blocked(task, lasted)
         where = "in code that cannot be named"
         called = None
         if users is not None:
@@ -99,13 +100,7 @@ class Watchdog:
         if self.step.told == began:
             return
         seconds = took / 1e9
-        finding = {
-            "type": "finding",
-            "code": "loop_blocked",
-            "job": str(driven.task.job),
-            "id": str(driven.task.number),
-            "seconds": round(seconds, 3),
-        }
+        finding = blocked(driven.task, seconds)
         code = getattr(driven.coroutine, "cr_code", None)
         where = ""
         if code is not None:
@@ -117,6 +112,18 @@ class Watchdog:
             f"so which line it was is not known: {REMEDY}"
         )
         self.worker.channel.send([finding])
+
+
+def blocked(task, seconds):
+    finding = {
+        "type": "finding",
+        "code": "loop_blocked",
+        "job": str(task.job),
+        "seconds": round(seconds, 3),
+    }
+    if not task.ended:  # else it is what the task left running
+        finding["id"] = str(task.number)
+    return finding
 
 
 def place(finding, code, line):
