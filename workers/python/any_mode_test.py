@@ -79,6 +79,13 @@ def make_session(): return Session()
 async def make_session_later():
     await asyncio.sleep(0)
     return Session()
+class Both:
+    made = 1
+    def __enter__(self): raise TypeError("use async with")
+    def __exit__(self, *_): pass
+    async def __aenter__(self): return self
+    async def __aexit__(self, *_): pass
+def make_both(): return Both()
 def make_badly(): raise RuntimeError("no such host")
 def once(): open("once", "a").write("x")
 """
@@ -259,6 +266,15 @@ class AnyMode:
         self.assertEqual(self.worker.drain(), 0)
         with open(self.file("closed")) as file:
             self.assertGreaterEqual(len(file.read()), count)
+
+    def test_set_up_of_an_async_def_is_entered_as_one(self):
+        end = self.run_task(
+            "using", setup={"session": "m:make_both"}, kwargs={"x": 2}
+        )
+        if self.prefix:
+            self.assertEqual(self.succeeded(end), [1, 2])
+        else:
+            self.failed(end, "use async with")
 
     def test_set_up_that_fails(self):
         end = self.run_task("using", 1, setup={"session": "m:make_badly"})

@@ -62,7 +62,7 @@ def run_parameters(parameters):
     run_process_setup(parameters, find)
     wanted = setups_of(parameters, find)
     if wanted:
-        kwargs = {**kwargs, **setups.get(wanted)}
+        kwargs = {**kwargs, **setups.get(wanted, function)}
     value = function.call(*args, **kwargs)
     if function.form == "async":
         value = runner.run(value)

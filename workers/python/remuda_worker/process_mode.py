@@ -140,7 +140,7 @@ class ProcessMode(Worker):
             call = self.prepare(task)
             function, kwargs = call.function, call.kwargs
             if call.setups:
-                kwargs = {**kwargs, **self.setups.get(call.setups)}
+                kwargs = {**kwargs, **self.setups.get(call.setups, function)}
             value = function.call(*call.args, **kwargs)
             if function.form == "async" and hasattr(value, "__await__"):
                 value = self.runner.run(value)

@@ -58,22 +58,24 @@ class Setups:
         self.made = {}
         self.under_way = {}
 
-    def get(self, setups):
+    def get(self, setups, function):
+        """The objects to pass to `function`, made if need be."""
+        prefer_async = function.form == "async"
         values = {}
-        for argument, function in setups.items():
-            made = self.made.get(key_of(function))
-            if made is None or made.age != function.age:
-                made = self.make(argument, function)
+        for argument, maker in setups.items():
+            made = self.made.get(key_of(maker))
+            if made is None or made.age != maker.age:
+                made = self.make(argument, maker, prefer_async)
             values[argument] = made.value
         return values
 
-    def make(self, argument, function):
+    def make(self, argument, function, prefer_async):
         self.make_room(function)
         try:
             value = function.call()
             if is_awaitable(value):
                 value = self.wait(value)
-            form = closing_form(value, prefer_async=False)
+            form = closing_form(value, prefer_async)
             owner = value
             if form == "plain" and hasattr(value, "__enter__"):
                 value = value.__enter__()

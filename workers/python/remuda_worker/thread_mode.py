@@ -199,7 +199,7 @@ class ThreadMode(SideBySide):
         try:
             function, kwargs = call.function, call.kwargs
             if call.setups:
-                kwargs = {**kwargs, **setups.get(call.setups)}
+                kwargs = {**kwargs, **setups.get(call.setups, function)}
             value = function.call(*call.args, **kwargs)
             if function.form == "async" and hasattr(value, "__await__"):
                 value = runner.run(value)

@@ -8,6 +8,7 @@ import threading
 import time
 
 from .preflight import users_frame
+from .run_queue import RunQueue
 
 BLOCKED_SECONDS = float(os.environ.pop("REMUDA_LOOP_BLOCKED_SECONDS", "0.25"))
 TOLD_AGAIN_SECONDS = 1.0
@@ -36,6 +37,10 @@ class Watchdog:
         self.stopped = threading.Event()
         self.awake = threading.Event()  # set while there is something to watch
         self.told_at = 0.0
+        self.run_queue = RunQueue(threading.get_native_id())
+        self.queued = self.run_queue.last  # at the latest look
+        self.seen = None  # the `began` of the step at that look
+        self.queued_before = None  # at the look before that step was seen
         self.thread = threading.Thread(target=self.run, daemon=True)
 
     def start(self):
@@ -57,9 +62,12 @@ class Watchdog:
             late = time.monotonic() - looked > BLOCKED_SECONDS
             looked = time.monotonic()
             task, began = step.task, step.began
+            before, self.queued = self.queued, self.run_queue.read()
             if task is None:
                 continue
-            lasted = (time.monotonic_ns() - began) / 1e9
+            if began != self.seen:
+                self.seen, self.queued_before = began, before
+            lasted = (time.monotonic_ns() - began - self.waited(began)) / 1e9
             if lasted < BLOCKED_SECONDS:
                 continue
             if step.told == began and (
@@ -69,6 +77,15 @@ class Watchdog:
             frame = sys._current_frames().get(self.main)
             if step.task is task and step.began == began:
                 self.tell(task, began, lasted, frame, late)
+
+    def waited(self, began):
+        """How long the loop's thread then waited for a processor, in ns.
+
+        That is a busy machine's fault, and no task's.
+        """
+        before = self.queued_before if began == self.seen else self.queued
+        now = self.run_queue.read()
+        return 0 if before is None or now is None else now - before
 
     def tell(self, task, began, lasted, frame, late):
         self.step.told = began
@@ -99,7 +116,9 @@ class Watchdog:
         """After a step; on the loop's thread."""
         if self.step.told == began:
             return
-        seconds = took / 1e9
+        seconds = (took - self.waited(began)) / 1e9
+        if seconds < BLOCKED_SECONDS:
+            return
         finding = blocked(driven.task, seconds)
         code = getattr(driven.coroutine, "cr_code", None)
         where = ""
