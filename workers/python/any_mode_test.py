@@ -4,7 +4,7 @@ import json
 import os
 import unittest
 
-from worker_driver import WorkerTest
+from worker_driver import WorkerTest, worker_file
 
 MODULE = """
 import asyncio, os, pathlib, sys, logging
@@ -302,6 +302,15 @@ class AnyMode:
         self.write("v", text % 2345)
         self.assertEqual(self.succeeded(self.worker.run("v:f", job="1")), 1)
         self.assertEqual(self.succeeded(self.worker.run("v:f", job="2")), 2345)
+
+    def test_what_the_worker_needs_is_not_imported_again(self):
+        # A folder of the user that holds the worker too.
+        self.write("v", "async def f(): return %d\n" % 1)
+        path = [os.path.dirname(worker_file()), self.worker.home]
+        self.assertEqual(self.succeeded(self.worker.run("v:f", job="1", path=path)), 1)
+        self.write("v", "async def f(): return %d\n" % 2345)
+        self.assertEqual(self.succeeded(self.worker.run("v:f", job="2", path=path)), 2345)
+        self.assertEqual(self.succeeded(self.worker.run("v:f", job="3")), 2345)
 
     def test_ping_is_answered(self):
         self.worker.send({"type": "ping", "number": 5}, {"type": "unheard-of"})

@@ -49,12 +49,25 @@ class Function:
         self.checked = False  # for the mode that it runs in
 
 
+# The worker itself, and what its interpreter has: a user's folder may hold
+# them, as a project holds its virtual environment.
+PLACES = [
+    os.path.dirname(os.path.abspath(__file__)) + os.sep,
+    *(entry.rstrip(os.sep) + os.sep for entry in sys.path if entry),
+]
+
+
 class World:
     """The modules of one list of folders."""
 
     def __init__(self, folders):
         self.folders = folders
-        self.starts = tuple(folder + os.sep for folder in folders)
+        self.starts = tuple(folder.rstrip(os.sep) + os.sep for folder in folders)
+        self.not_own = tuple(
+            place
+            for place in PLACES
+            if place.startswith(self.starts) and place not in self.starts
+        )
         self.found = {}
         self.modified = {}
         self.jobs = []  # those that have seen the files as they were read
@@ -66,7 +79,9 @@ class World:
             return
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None)
-            if file and file.startswith(self.starts):
+            if not file or not file.startswith(self.starts):
+                continue
+            if not file.startswith(self.not_own):
                 yield name, file
 
     def remember_times(self):
