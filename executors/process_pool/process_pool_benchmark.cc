@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/mutex.h"
 #include "executors/process_pool/process_pool_executor.h"
+#include "executors/processes/control_groups.h"
 #include "executors/workers/worker_commands.h"
 
 // Attempts a second through the whole executor. Run from the root of the
@@ -22,7 +23,7 @@ namespace {
 
 class Pool {
  public:
-  explicit Pool(size_t slots) {
+  explicit Pool(size_t slots, ControlGroupPlaces groups = {}) {
     const std::filesystem::path root =
         std::filesystem::absolute("executors/process_pool");
     const std::string helper = (root / "process_pool_helper").string();
@@ -32,6 +33,7 @@ class Pool {
         (std::filesystem::temp_directory_path() / "pool-benchmark").string();
     ProcessPoolOptions options;
     options.slots = slots;
+    options.groups = std::move(groups);
     options.spawner_program = helper;
     options.work_folder = folder + "/work";
     options.log_folder = folder + "/logs";
@@ -120,6 +122,22 @@ void BM_Command(benchmark::State& state) {
   Measure(state, "command", R"({"argv":["/bin/true"],"cwd":"/"})", 1000);
 }
 BENCHMARK(BM_Command)->Arg(1)->Arg(2)->Arg(4)->UseRealTime();
+
+// With the groups that an agent has by default, which keep the number of
+// processes.
+void BM_CommandInGroups(benchmark::State& state) {
+  const ControlGroupPlaces groups = FindControlGroups({});
+  if (groups.processes.empty()) {
+    state.SkipWithError(Describe(groups).c_str());
+    return;
+  }
+  Pool pool(static_cast<size_t>(state.range(0)), groups);
+  const auto work = MakeWork("command", R"({"argv":["/bin/true"],"cwd":"/"})");
+  pool.Run(work, 100);
+  for (auto _ : state) pool.Run(work, 1000);
+  state.SetItemsProcessed(1000 * state.iterations());
+}
+BENCHMARK(BM_CommandInGroups)->Arg(1)->Arg(2)->Arg(4)->UseRealTime();
 
 // The floor: the same program by the system's fastest way, one at a time.
 void BM_PosixSpawn(benchmark::State& state) {

@@ -51,7 +51,10 @@ class LimitGroup {
   LimitGroup(int version, const ProcessLimits& limits)
       : version_(version), limits_(limits) {}
 
+  bool LimitProcesses(const std::string& folder);
+  bool LimitMemory(const std::string& folder);
   bool Enter(const std::string& folder);
+  bool IsEmpty() const;
   uint64_t MemoryKills() const;
   uint64_t RefusedForks() const;
 
@@ -60,6 +63,9 @@ class LimitGroup {
   std::string memory_folder_;
   std::string processes_folder_;
   std::vector<UniqueFd> entries_;
+  // Kept open, as they are read for each process.
+  UniqueFd processes_now_;
+  UniqueFd processes_events_;
   uint64_t memory_kills_before_ = 0;
   uint64_t refused_forks_before_ = 0;
   bool killed_ = false;
