@@ -1,6 +1,7 @@
 #include "executors/async/async_executor.h"
 
 #include <atomic>
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -22,6 +23,9 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
+#include "executors/async/stall_watch.h"
+#include "executors/async/step_executor.h"
+#include "executors/finding.h"
 #include "executors/outcome_queue.h"
 
 namespace remuda {
@@ -37,6 +41,7 @@ struct Running {
   Attempt attempt;
   MonotonicTime began;
   asio::cancellation_signal cancel;
+  StepOwner* owner = nullptr;
   bool asked = false;
   bool reported = false;  // before its end: it was given up
 };
@@ -61,6 +66,21 @@ Outcome ToOutcome(AttemptId id, HandlerResult result, Duration wall) {
   outcome.usage.bytes_in = result.bytes_in;
   outcome.usage.bytes_out = result.bytes_out;
   return outcome;
+}
+
+Finding ToFinding(const StallWatch::Stall& stall) {
+  Finding finding;
+  finding.job = stall.job;
+  finding.task = stall.task;
+  finding.code = "loop_blocked";
+  finding.function = stall.type;
+  finding.duration = stall.lasted;
+  finding.text =
+      "The handler of '" + stall.type +
+      "' holds the event loop, and all other tasks on it wait; run the job on "
+      "thread-pool or process-pool, or have the handler offload what takes "
+      "long.";
+  return finding;
 }
 
 // What a coroutine that ended by an exception comes to.
@@ -88,6 +108,10 @@ class AsyncExecutor::Loop {
         outcomes_(std::move(notify)),
         drain_timer_(context_),
         handlers_(factory(context_)),
+        watch_(step_, clock,
+               [this](const StallWatch::Stall& stall) {
+                 outcomes_.PushFinding(ToFinding(stall));
+               }),
         thread_([this] { Run(); }) {}
 
   ~Loop() {
@@ -108,6 +132,7 @@ class AsyncExecutor::Loop {
   }
 
   std::vector<Outcome> TakeOutcomes() { return outcomes_.TakeAll(); }
+  std::vector<Finding> TakeFindings() { return outcomes_.TakeFindings(); }
 
   size_t abandoned() const {
     return abandoned_.load(std::memory_order_relaxed);
@@ -133,6 +158,9 @@ class AsyncExecutor::Loop {
   void EvictAll();
   void FlushSoon();
   void Stop();
+  StepOwner* TakeOwner(const Attempt& attempt);
+  std::optional<HandlerResult> TryAtOnce(const Attempt& attempt,
+                                         const std::string& parameters);
 
   const Clock& clock_;
   OutcomeQueue outcomes_;
@@ -142,7 +170,13 @@ class AsyncExecutor::Loop {
   // At most the slots' attempts, and a cancel or two for each.
   std::vector<Command> commands_ GUARDED_BY(mutex_);
 
-  // From here on the loop's own.
+  // From here on the loop's own. Coroutines that were given up and things of
+  // handlers may still name their owner, so that none is freed before the end.
+  LoopStep step_;
+  std::deque<StepOwner> owners_;
+  std::vector<StepOwner*> owners_free_;
+  StepOwner at_once_;
+
   asio::io_context context_{1};
   asio::steady_timer drain_timer_;
   // Destroyed before the context, which then destroys the coroutines that it
@@ -154,11 +188,13 @@ class AsyncExecutor::Loop {
   // Neighbours share their work. Held, so that no other takes its address.
   std::shared_ptr<const JobWork> last_work_;
   AsyncHandler* last_handler_ = nullptr;
+  const std::string* last_type_ = nullptr;
   Runs running_;
   std::vector<Outcome> ended_;
   bool flush_posted_ = false;
   bool drained_ = false;
 
+  StallWatch watch_;
   std::thread thread_;
 };
 
@@ -173,6 +209,7 @@ void AsyncExecutor::Loop::TakeCommands() {
 }
 
 void AsyncExecutor::Loop::ContinueCommands() {
+  watch_.SetBusy(true);
   now_ = clock_.Now();
   size_t begins = 0;
   while (!accepted_.empty() && begins < kBeginsPerTurn) {
@@ -194,6 +231,7 @@ void AsyncExecutor::Loop::ContinueCommands() {
   outcomes_.PushAll(ended_);
   if (accepted_.empty()) {
     last_work_.reset();
+    watch_.SetBusy(!running_.empty());
   } else {
     asio::post(context_, [this] { ContinueCommands(); });
   }
@@ -209,13 +247,14 @@ void AsyncExecutor::Loop::Begin(Attempt& attempt) {
   }
   if (attempt.work != last_work_) {
     last_work_ = attempt.work;
-    last_handler_ = handlers_.find(last_work_->job.type)->second.get();
+    const auto handler = handlers_.find(last_work_->job.type);
+    last_type_ = &handler->first;
+    last_handler_ = handler->second.get();
   }
   absl::StatusOr<std::string> parameters =
       last_work_->parameters.Render(attempt.item, attempt.id.task);
   if (parameters.ok()) {
-    std::optional<HandlerResult> at_once =
-        last_handler_->TryAtOnce(attempt, *parameters);
+    std::optional<HandlerResult> at_once = TryAtOnce(attempt, *parameters);
     if (!at_once.has_value()) {
       return Spawn(*last_handler_, attempt, *std::move(parameters));
     }
@@ -227,14 +266,42 @@ void AsyncExecutor::Loop::Begin(Attempt& attempt) {
   ended_.push_back(ToOutcome(attempt.id, std::move(result), now_ - began));
 }
 
+StepOwner* AsyncExecutor::Loop::TakeOwner(const Attempt& attempt) {
+  StepOwner* owner = nullptr;
+  if (owners_free_.empty()) {
+    owner = &owners_.emplace_back();
+  } else {
+    owner = owners_free_.back();
+    owners_free_.pop_back();
+  }
+  owner->job.store(attempt.id.job.value, std::memory_order_relaxed);
+  owner->task.store(attempt.id.task, std::memory_order_relaxed);
+  owner->type.store(last_type_, std::memory_order_relaxed);
+  return owner;
+}
+
+std::optional<HandlerResult> AsyncExecutor::Loop::TryAtOnce(
+    const Attempt& attempt, const std::string& parameters) {
+  at_once_.job.store(attempt.id.job.value, std::memory_order_relaxed);
+  at_once_.task.store(attempt.id.task, std::memory_order_relaxed);
+  at_once_.type.store(last_type_, std::memory_order_relaxed);
+  const StepOwner* outer = step_.Enter(at_once_);
+  std::optional<HandlerResult> result =
+      last_handler_->TryAtOnce(attempt, parameters);
+  step_.Leave(outer);
+  return result;
+}
+
 void AsyncExecutor::Loop::Spawn(AsyncHandler& handler, Attempt& attempt,
                                 std::string parameters) {
   // Shared with the coroutine, which may go on after it was given up.
   auto running = std::make_shared<Running>();
   running->attempt = std::move(attempt);
   running->began = now_;
+  running->owner = TakeOwner(running->attempt);
   running_[running->attempt.id] = running;
-  asio::co_spawn(context_, handler.Run(running->attempt, std::move(parameters)),
+  asio::co_spawn(StepExecutor(context_.get_executor(), step_, *running->owner),
+                 handler.Run(running->attempt, std::move(parameters)),
                  asio::bind_cancellation_slot(
                      running->cancel.slot(),
                      [this, running](const std::exception_ptr& thrown,
@@ -301,6 +368,7 @@ void AsyncExecutor::Loop::FlushSoon() {
   asio::post(context_, [this] {
     flush_posted_ = false;
     outcomes_.PushAll(ended_);
+    if (accepted_.empty()) watch_.SetBusy(!running_.empty());
   });
 }
 
@@ -358,6 +426,10 @@ std::vector<Outcome> AsyncExecutor::TakeOutcomes() {
   std::vector<Outcome> outcomes = loop_->TakeOutcomes();
   admission_.Release(outcomes);
   return outcomes;
+}
+
+std::vector<Finding> AsyncExecutor::TakeFindings() {
+  return loop_->TakeFindings();
 }
 
 void AsyncExecutor::Drain(MonotonicTime deadline) {

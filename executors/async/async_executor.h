@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "executors/admission.h"
 #include "executors/executor.h"
+#include "executors/finding.h"
 #include "executors/handlers/async_handler.h"
 
 namespace remuda {
@@ -20,6 +21,7 @@ struct AsyncExecutorOptions {
 // Runs coroutines on one event loop with a thread of its own. A coroutine
 // cannot be killed: kForce reports the attempt at once, and the coroutine
 // keeps its slot until it really ends, so that what is given up stays bounded.
+// A handler that holds the loop is a finding, `loop_blocked`, while it does.
 //
 // Thread: confined to the agent's control loop, except Notify.
 // Lifetime: borrows the clock, a real one. Destruction joins the thread, so it
@@ -36,6 +38,7 @@ class AsyncExecutor : public Executor {
   absl::Status Start(std::span<const Attempt> batch) override;
   void Cancel(AttemptId id, CancelMode mode) override;
   std::vector<Outcome> TakeOutcomes() override;
+  std::vector<Finding> TakeFindings() override;
   void Drain(MonotonicTime deadline) override;
 
  private:
