@@ -188,6 +188,34 @@ JobType Sleep() {
                           .at_least = 0}}};
 }
 
+JobType VectorAxpb() {
+  const auto file = [](const char* name, const char* meaning) {
+    return ParameterFact{.name = name,
+                         .kind = ParameterFact::Kind::kText,
+                         .meaning = meaning,
+                         .not_empty = true};
+  };
+  return {
+      .name = "vector.axpb",
+      .meaning = "Computes x * a + y over two arrays of doubles.",
+      .workload = Workload::kVectorized,
+      .form = CodeForm::kPlain,
+      .executors = {kThreadPool, kProcessPool},
+      .killable = true,
+      .parameters = {
+          {.name = "n",
+           .kind = Kind::kInteger,
+           .meaning = "How many numbers to make up and compute; else files.",
+           .at_least = 1},
+          file("x", "A file of doubles, little-endian; its whole path."),
+          file("y", "Another one, with as many numbers."),
+          file("to", "The file to write; it appears whole."),
+          {.name = "a",
+           .kind = Kind::kNumber,
+           .meaning = "The factor; 2 if left out."},
+      }};
+}
+
 }  // namespace
 
 std::string_view Name(Workload workload) {
@@ -220,8 +248,9 @@ std::string_view Name(ParameterFact::Kind kind) {
 
 const std::vector<JobType>& ShippedJobTypes() {
   // Never destroyed: other objects may ask until the process ends.
-  static const auto& types = *new std::vector<JobType>{
-      Command(), HttpCrawl(), HttpFetch(), Noop(), Python(), Sleep()};
+  static const auto& types =
+      *new std::vector<JobType>{Command(), HttpCrawl(), HttpFetch(), Noop(),
+                                Python(),  Sleep(),     VectorAxpb()};
   return types;
 }
 

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "executors/handlers/sleep_parameters.h"
+#include "executors/handlers/vector_handler.h"
 
 namespace remuda {
 namespace {
@@ -43,6 +44,7 @@ BlockingHandlers ShippedBlockingHandlers() {
   BlockingHandlers handlers;
   handlers["noop"] = std::make_unique<NoopHandler>();
   handlers["sleep"] = std::make_unique<SleepHandler>();
+  handlers["vector.axpb"] = MakeVectorHandler();
   return handlers;
 }
 

@@ -4,7 +4,8 @@
 
 namespace remuda {
 
-// The job types that ship in a form for threads: noop and sleep.
+// The job types that ship in a form for threads: noop, sleep,
+// vector.axpb.
 BlockingHandlers ShippedBlockingHandlers();
 
 }  // namespace remuda

@@ -1,12 +1,15 @@
 #pragma once
 
-#include <cstddef>
 #include <span>
 
 namespace remuda {
 
-// out[i] = a * x[i] + 2 * ... is not it: out[i] = x[i] * a + y[i].
-void MultiplyAdd(std::span<const double> x, double a, std::span<const double> y,
-                 std::span<double> out);
+// y[i] = x[i] * a + y[i], for as many numbers as both have, with the widest
+// registers of this processor. Rounds as a plain loop does: the result is the
+// same on every machine.
+void MultiplyAdd(std::span<const double> x, double a, std::span<double> y);
+
+// "avx512f", "avx2" or "sse2": what MultiplyAdd uses here.
+const char* VectorUnit();
 
 }  // namespace remuda

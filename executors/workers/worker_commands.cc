@@ -6,7 +6,7 @@ namespace remuda {
 WorkerCommand NativeWorker(const std::string& program) {
   WorkerCommand command;
   command.argv = {program, "worker", std::to_string(kWorkerChannelFd)};
-  command.job_types = {"noop", "sleep"};
+  command.job_types = {"noop", "sleep", "vector.axpb"};
   command.reads_items = false;
   command.name = "the native worker";
   return command;
