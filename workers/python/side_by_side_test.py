@@ -185,9 +185,11 @@ class SideBySide:
         first = self.begin("m:wait_for", "a")
         second = self.worker.start("m:wait_for", args=[self.file("b")])[0]
         worker.cancel(second)
+        # At once, however long those before it take.
+        self.assertEqual(worker.end_of(second)["ending"], "cancelled")
+        self.assertNotIn(first, worker.ends)
         self.touch("a")
         self.succeeded(worker.end_of(first))
-        self.assertEqual(worker.end_of(second)["ending"], "cancelled")
         self.assertFalse(os.path.exists(self.file("b.began")))
 
     def test_at_most_slots_begin(self):
@@ -203,6 +205,13 @@ class SideBySide:
         self.touch("c")
         self.touch("b")
         self.succeeded(self.worker.end_of(third))
+
+    def test_large_results_at_once_stay_within_frames(self):
+        self.worker = self.start_worker(slots=16)
+        self.write("large", "async def f(): return '\\\\' * (3 << 20)\n")
+        for each in self.worker.start("large:f", count=16):
+            self.assertEqual(len(self.succeeded(self.worker.end_of(each))), 3 << 20)
+        self.assertLess(self.worker.largest_frame, 64 << 20)
 
     def test_prints_do_not_mix(self):
         ids = self.worker.start("m:talk", items=list(range(8)))

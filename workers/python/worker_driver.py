@@ -73,13 +73,15 @@ class Worker:
         theirs.close()
         os.close(cell)
         self.socket = ours
-        self.received = b""
+        self.received = bytearray()
+        self.needed = 0  # bytes, until there is a whole frame
         self.messages = []  # all but results
         self.ends = {}
         self.order = []  # ids, as they ended
         self.twice = []
         self.next_id = 1
         self.closed = False
+        self.largest_frame = 0
         self.hello = self.wait_for("hello")
         self.send(
             {
@@ -111,14 +113,19 @@ class Worker:
             self.closed = True
             return False
         self.received += data
+        if len(self.received) < self.needed:
+            return True
+        self.needed = 0
         at = 0
         while len(self.received) - at >= 4:
             (size,) = struct.unpack_from(">I", self.received, at)
+            self.largest_frame = max(self.largest_frame, size)
             if len(self.received) - at - 4 < size:
+                self.needed = 4 + size
                 break
             self.take(json.loads(self.received[at + 4 : at + 4 + size]))
             at += 4 + size
-        self.received = self.received[at:]
+        del self.received[:at]
         return True
 
     def take(self, message):

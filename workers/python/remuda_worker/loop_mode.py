@@ -120,8 +120,7 @@ class LoopMode(SideBySide):
             self.begin(self.waiting.popleft())
 
     def begin(self, task):
-        if task.stop_sent:
-            self.note(task, {"ending": "cancelled"})
+        if task.ended:  # cancelled while it waited
             return
         token = current.set(task)
         numbers = self.cell.numbers
@@ -157,6 +156,8 @@ class LoopMode(SideBySide):
         task.stop_sent = True
         if task.runner is not None:
             task.runner.cancel()
+        elif not task.began:  # it waits for a slot, and need not any more
+            self.note(task, {"ending": "cancelled"})
 
     def on_end(self, task, name, value, error):
         """Called in the last step of a task, when nothing of it runs on."""

@@ -12,7 +12,7 @@ from .run_queue import RUN_QUEUE_TASK_NS_MIN, RunQueue
 from .runner import Runner
 from .setups import Setups
 from .task import TaskStopped, current, tasks_of
-from .worker import RESULTS_KEPT_NS, Worker, ending_of, ending_of_error
+from .worker import RESULTS_KEPT_NS, Worker, ending_of, ending_of_error, result_messages
 
 CREDITS = 1024  # tasks that it is willing to hold
 
@@ -164,7 +164,7 @@ class ProcessMode(Worker):
     def flush(self):
         if self.results:
             results, self.results = self.results, []
-            self.channel.send([{"type": "results", "results": results}])
+            self.channel.send(result_messages(results))
 
     def send_from_task(self, messages):
         """For code of the task; the signal handler does not come between."""
@@ -189,4 +189,4 @@ class ProcessMode(Worker):
             if held.job == job:
                 end = {**end, "ending": "error", "error": text}
             results.append(end)
-        return [{"type": "results", "results": results}]
+        return result_messages(results)

@@ -6,7 +6,7 @@ import time
 
 from . import output
 from .preflight import LAST_WORDS_SECONDS
-from .worker import Worker
+from .worker import Worker, result_messages
 
 CREDITS_BEYOND_SLOTS = 1024
 RESULTS_AT_ONCE_MAX = 512
@@ -62,7 +62,7 @@ class SideBySide(Worker):
             if not self.unsent:
                 return
             messages = self.unsent_logs
-            messages.append({"type": "results", "results": self.unsent})
+            messages += result_messages(self.unsent)
             self.unsent_logs, self.unsent = [], []
             self.channel.send(messages)
 
@@ -80,4 +80,4 @@ class SideBySide(Worker):
                 )
             elif not task.began:
                 results.append({"id": str(task.number), "ending": "returned"})
-        return [*self.unsent_logs, {"type": "results", "results": results}]
+        return [*self.unsent_logs, *result_messages(results)]

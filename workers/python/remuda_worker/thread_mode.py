@@ -173,7 +173,7 @@ class ThreadMode(SideBySide):
             if task.stop_sent:
                 return False
             task.runner = (threading.get_ident(), runner)
-        task.began = time.monotonic_ns()
+            task.began = time.monotonic_ns()
         return True
 
     def attempt(self, task, call, runner, setups):
@@ -238,11 +238,14 @@ class ThreadMode(SideBySide):
             if task is None or task.stop_sent:
                 return
             task.stop_sent = True
-            if task.runner is None:
-                return  # it has not begun, or ends
-            ident, runner = task.runner
-            if not runner.stop():
-                raise_in_thread(ident, TaskStopped)
+            if task.runner is not None:
+                ident, runner = task.runner
+                if not runner.stop():
+                    raise_in_thread(ident, TaskStopped)
+            elif task.began:
+                return  # it is about to end
+        if not task.began:  # it waits for a thread, and need not any more
+            self.end_and_tell(task, {"ending": "cancelled"})
 
 
 def end_worker():

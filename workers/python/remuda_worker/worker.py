@@ -15,6 +15,8 @@ PROTOCOL = 2
 IMPORT_SECONDS = 30
 # Results are sent together, but none is kept back longer than this.
 RESULTS_KEPT_NS = 500_000
+# Of the results in one frame, which may become twice as long in JSON.
+RESULTS_BYTES_MAX = 8 << 20
 
 
 def facts():
@@ -148,6 +150,22 @@ class Worker:
 
     def last_words(self, job, text):
         raise NotImplementedError
+
+
+def result_messages(results):
+    """The results in as few frames as there may be."""
+    messages = []
+    together = []
+    size = 0
+    for result in results:
+        size += len(result.get("output") or "") + len(result.get("error") or "")
+        together.append(result)
+        if size > RESULTS_BYTES_MAX:
+            messages.append({"type": "results", "results": together})
+            together, size = [], 0
+    if together:
+        messages.append({"type": "results", "results": together})
+    return messages
 
 
 def ending_of(name, value, task):
