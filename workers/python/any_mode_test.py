@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 import unittest
 
 from worker_driver import WorkerTest, worker_file
@@ -120,6 +121,37 @@ class AnyMode:
         self.assertEqual(self.succeeded(end), "hi, Ann")
         self.assertGreater(end["wall_ns"], 0)
         self.assertIn("cpu_ns", end)
+
+    def test_a_lock_that_is_switched_on_is_told_about(self):
+        """By a stand-in for an interpreter without the lock."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        with open(os.path.join(folder.name, "sitecustomize.py"), "w") as file:
+            file.write("import sys\nsys._is_gil_enabled = lambda: False\n")
+        self.worker = self.start_worker(environment={"PYTHONPATH": folder.name})
+        self.assertIs(self.worker.hello["facts"]["gil"], False)
+        self.write("free", "async def f(): pass\n")
+        self.write(
+            "locks",
+            """
+            import sys, warnings
+            warnings.warn(
+                "The global interpreter lock (GIL) has been enabled to load module "
+                "'fast', which has not declared that it can run safely without it",
+                RuntimeWarning,
+            )
+            sys._is_gil_enabled = lambda: True
+            async def f(): pass
+            """,
+        )
+        self.succeeded(self.worker.run("free:f"))
+        self.assertEqual(self.worker.of_type("facts"), [])
+        self.succeeded(self.worker.run("locks:f"))
+        self.succeeded(self.worker.run("locks:f"))
+        self.assertIs(self.worker.wait_for("facts")["facts"]["gil"], True)
+        findings = self.worker.of_type("finding")
+        self.assertEqual([each["code"] for each in findings], ["gil_enabled"])
+        self.assertIn("the module 'fast'", findings[0]["text"])
 
     def test_a_range_ends_once_each(self):
         ids = self.worker.start(self.f("nothing"), count=3000)

@@ -66,6 +66,9 @@ class Worker:
         self.slots = max(1, int(welcome.get("slots") or 1))
         self.cpus = int(welcome.get("cpus") or 0)
         self.facts = facts()
+        self.lock_cause = None  # what switched the interpreter's lock on
+        if not self.facts["gil"]:
+            self.watch_warnings()
         self.watch = Watch(
             seconds=float(welcome.get("import_seconds") or IMPORT_SECONDS),
             give_up=self.give_up,
@@ -113,6 +116,7 @@ class Worker:
         if not now["gil"]:
             return
         self.facts = now
+        cause = self.lock_cause or "an extension module"
         self.channel.send(
             [
                 {"type": "facts", "facts": now},
@@ -121,13 +125,28 @@ class Worker:
                     "code": "gil_enabled",
                     "job": str(task.job),
                     "text": f"importing '{function.name}' switched the interpreter's "
-                    "lock on again, as an extension module does not declare that it "
-                    "works without (the worker's standard error names it): threads "
-                    "take turns from now on; use executor: process-pool for CPU work",
+                    f"lock on again, as {cause} does not declare that it works "
+                    "without: threads take turns from now on; use executor: "
+                    "process-pool for what computes",
                     "function": function.name,
                 },
             ]
         )
+
+    def watch_warnings(self):
+        """Without the lock, a warning says which module switches it on."""
+        import re
+        import warnings
+
+        show = warnings.showwarning
+
+        def note(message, *more, **named):
+            found = re.search(r"GIL.* enabled to load module '([^']+)'", str(message))
+            if found:
+                self.lock_cause = f"the module '{found[1]}'"
+            show(message, *more, **named)
+
+        warnings.showwarning = note
 
     def folders_of(self, parameters):
         path = parameters.get("path")
