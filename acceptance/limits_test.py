@@ -163,6 +163,16 @@ class Limits:
                       if other["begin"] < run["begin"] < other["end"]]
             self.assertLess(len(beside), 2)  # two at once have four slots
 
+    def test_tasks_wider_than_every_agent_wait_and_say_why(self):
+        spec = self.cluster.spec("wider", job_text(
+            "wider", "command", ["with: {argv: ['true']}",
+                                 "resources: {cpu: 5}"]))
+        job = self.cluster.submit(spec)
+        self.assertIn("no online agent has 5 cpus",
+                      self.cluster.job(job)["reason"])
+        self.cluster.remuda("cancel", job)
+        self.cluster.wait(job, code=1)
+
     def test_files_in_and_out_do_not_pass_through_the_agent(self):
         count = int(os.environ.get("REMUDA_FILES_TASKS", "8"))
         size = 100 * 10**6

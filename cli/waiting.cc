@@ -1,5 +1,8 @@
 #include "cli/waiting.h"
 
+#include <algorithm>
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "jobs/states.h"
 
@@ -18,17 +21,21 @@ std::string WhyWaiting(const JobSummary& job,
                        const std::vector<AgentSummary>& agents) {
   if (!Waits(job)) return "";
   const std::string executor(Name(job.executor));
-  bool has_any = false;
+  uint64_t slots_most = 0;
   bool is_online = false;
   for (const AgentSummary& agent : agents) {
     if (agent.state != AgentState::kOnline) continue;
     is_online = true;
     const auto slots = agent.executors.find(executor);
-    has_any |= slots != agent.executors.end() && slots->second > 0;
+    if (slots == agent.executors.end()) continue;
+    slots_most = std::max(slots_most, slots->second);
   }
-  if (has_any) return "";
+  if (slots_most >= job.slots_each) return "";
   if (!is_online) return "no agent is online";
-  return "no online agent has the executor " + executor;
+  if (slots_most == 0) return "no online agent has the executor " + executor;
+  return "no online agent has " + std::to_string(job.slots_each) +
+         " cpus for a task: the most slots of " + executor + " are " +
+         std::to_string(slots_most);
 }
 
 std::string AskWhyWaiting(Connection& connection, const JobSummary& job) {

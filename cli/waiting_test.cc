@@ -31,6 +31,16 @@ TEST(WhyWaitingTest, NamesTheMissingExecutor) {
             "no online agent has the executor process-pool");
 }
 
+TEST(WhyWaitingTest, NamesTheMissingCpus) {
+  JobSummary wide = Waiting();
+  wide.slots_each = 8;
+  EXPECT_EQ(
+      WhyWaiting(wide, {With("process-pool", 2), With("process-pool", 4)}),
+      "no online agent has 8 cpus for a task: the most slots of "
+      "process-pool are 4");
+  EXPECT_EQ(WhyWaiting(wide, {With("process-pool", 8)}), "");
+}
+
 TEST(WhyWaitingTest, SaysNothingOfWhatCanRun) {
   EXPECT_EQ(WhyWaiting(Waiting(), {With("process-pool", 1)}), "");
 }

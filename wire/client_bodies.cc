@@ -159,6 +159,7 @@ void FillPb(const JobSummary& in, pb::JobSummary& out) {
   out.set_executor(static_cast<uint32_t>(in.executor));
   out.set_executor_reason(in.executor_reason);
   out.set_total(in.total);
+  if (in.slots_each != 1) out.set_slots_each(in.slots_each);
   out.mutable_tasks()->Add(in.tasks.begin(), in.tasks.end());
   out.set_attempts(in.attempts);
   out.set_infrastructure_losses(in.infrastructure_losses);
@@ -199,6 +200,7 @@ absl::StatusOr<JobSummary> SummaryFromPb(pb::JobSummary& in) {
                  .executor = static_cast<ExecutorKind>(in.executor()),
                  .executor_reason = std::move(*in.mutable_executor_reason()),
                  .total = in.total(),
+                 .slots_each = std::max(in.slots_each(), 1u),
                  .tasks = {},
                  .attempts = in.attempts(),
                  .infrastructure_losses = in.infrastructure_losses(),

@@ -163,6 +163,7 @@ JobSummary AnySummary() {
           .executor = ExecutorKind::kAsync,
           .executor_reason = "it waits for the network",
           .total = 36,
+          .slots_each = 4,
           .tasks = {1, 2, 3, 4, 5, 6, 7, 8},
           .attempts = 40,
           .infrastructure_losses = 4,

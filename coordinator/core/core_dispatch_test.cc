@@ -45,6 +45,29 @@ TEST(DispatchTest, FirstGrantsRideInTheSubmissionsOutput) {
   EXPECT_TRUE(output.at_once.empty());
 }
 
+TEST(DispatchTest, AWideTaskGoesOnlyWhereItFits) {
+  CoreDriver driver;
+  ScriptedAgent agent(driver, "a");  // two slots on its process pool
+  agent.SayHello();
+  agent.Beat(100, ExecutorKind::kProcessPool);
+  const auto submit = [&](uint32_t cpu) {
+    JobToAccept job = NoopJob(3, "wide-" + std::to_string(cpu));
+    Edit(job).resources.cpu = cpu;
+    job.executor = ExecutorKind::kProcessPool;
+    return driver.SubmitOne(std::move(job));
+  };
+  const JobId wider = submit(3);
+  EXPECT_EQ(agent.granted_tasks(), 0u);
+  EXPECT_EQ(driver.Summary(wider).slots_each, 3u);
+  const JobId fitting = submit(2);
+  EXPECT_EQ(agent.granted_tasks(), 3u);
+  agent.SucceedAll();
+  EXPECT_EQ(driver.Summary(fitting).state, JobState::kSucceeded);
+  EXPECT_EQ(driver.Summary(wider).state, JobState::kQueued);
+  // Jobs of one type on one executor are counted together.
+  EXPECT_EQ(driver.core().counters().classes.size(), 1u);
+}
+
 TEST(DispatchTest, AWholeJobIsAFewRowsAndMessages) {
   CoreDriver driver;
   ScriptedAgent agent(driver, "a");

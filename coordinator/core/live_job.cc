@@ -48,6 +48,12 @@ uint64_t LiveJob::grantable() const {
   return std::min(tasks.ready(), cap - tasks.running());
 }
 
+uint32_t SlotsEach(const JobAccepted& accepted) {
+  return accepted.executor == ExecutorKind::kProcessPool
+             ? accepted.job->resources.cpu
+             : 1;
+}
+
 JobSummary SummaryOf(const LiveJob& job) {
   JobSummary summary;
   summary.id = job.accepted.id;
@@ -57,6 +63,7 @@ JobSummary SummaryOf(const LiveJob& job) {
   summary.executor = job.accepted.executor;
   summary.executor_reason = job.accepted.executor_reason;
   summary.total = job.accepted.tasks;
+  summary.slots_each = SlotsEach(job.accepted);
   summary.tasks = job.tasks.counts();
   summary.attempts = job.attempts;
   summary.infrastructure_losses = job.losses;

@@ -22,6 +22,7 @@ namespace remuda {
 struct LiveJob {
   JobAccepted accepted;
   ClassId job_class;
+  size_t counters = 0;  // where it is counted
   JobState state = JobState::kQueued;
   JobTasks tasks{0};
   uint64_t attempts = 0;
@@ -46,6 +47,9 @@ struct LiveJob {
 };
 
 JobSummary SummaryOf(const LiveJob& job);
+
+// The slots that each task of the job takes on its agent.
+uint32_t SlotsEach(const JobAccepted& accepted);
 
 // The state in which a job ends all of whose tasks have ended, and why.
 struct JobEnd {

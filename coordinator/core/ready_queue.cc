@@ -3,13 +3,16 @@
 namespace remuda {
 
 ReadyQueue::Interned ReadyQueue::Intern(const std::string& type,
-                                        ExecutorKind executor) {
+                                        ExecutorKind executor,
+                                        uint32_t slots_each) {
   const ClassId next{static_cast<uint32_t>(classes_.size())};
-  const auto [at, is_new] = ids_.try_emplace({type, executor}, next);
+  const auto [at, is_new] =
+      ids_.try_emplace({type, executor, slots_each}, next);
   if (is_new) {
     Class added;
     added.type = type;
     added.executor = executor;
+    added.slots_each = slots_each;
     classes_.push_back(std::move(added));
   }
   return {.id = at->second, .is_new = is_new};

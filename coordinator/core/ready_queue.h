@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -13,8 +14,8 @@
 
 namespace remuda {
 
-// A job type on an executor, numbered from 0 in order of first use. Jobs of
-// one class can run on the same agents.
+// A job type on an executor whose tasks take so many slots, numbered from 0 in
+// order of first use. Jobs of one class can run on the same agents.
 struct ClassId {
   uint32_t value = 0;
 
@@ -34,11 +35,13 @@ class ReadyQueue {
     ClassId id;
     bool is_new = false;
   };
-  Interned Intern(const std::string& type, ExecutorKind executor);
+  Interned Intern(const std::string& type, ExecutorKind executor,
+                  uint32_t slots_each = 1);
 
   size_t class_count() const { return classes_.size(); }
   const std::string& type(ClassId id) const { return at(id).type; }
   ExecutorKind executor(ClassId id) const { return at(id).executor; }
+  uint32_t slots_each(ClassId id) const { return at(id).slots_each; }
 
   void SetReady(ClassId id, int32_t priority, JobId job, bool ready);
   void SetFree(ClassId id, AgentId agent, bool is_free);
@@ -59,6 +62,7 @@ class ReadyQueue {
   struct Class {
     std::string type;
     ExecutorKind executor = ExecutorKind::kProcessPool;
+    uint32_t slots_each = 1;
     std::set<Place> ready;
     std::set<AgentId> free;
     AgentId served;  // the last one given out
@@ -67,7 +71,7 @@ class ReadyQueue {
   const Class& at(ClassId id) const { return classes_[id.value]; }
 
   std::vector<Class> classes_;
-  std::map<std::pair<std::string, ExecutorKind>, ClassId> ids_;
+  std::map<std::tuple<std::string, ExecutorKind, uint32_t>, ClassId> ids_;
 };
 
 }  // namespace remuda

@@ -74,17 +74,30 @@ void CoreState::On(const AgentLeft& event) {
   agents.Remove(event.agent);
 }
 
+// Jobs of one type on one executor are counted together.
+size_t CoreState::CountersFor(const JobAccepted& accepted) {
+  std::vector<ClassCounters>& all = counters.classes;
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const ClassCounters& one) {
+        return one.type == accepted.job->type &&
+               one.executor == accepted.executor;
+      });
+  if (found != all.end()) return static_cast<size_t>(found - all.begin());
+  ClassCounters& added = all.emplace_back();
+  added.type = accepted.job->type;
+  added.executor = accepted.executor;
+  return all.size() - 1;
+}
+
 LiveJob& CoreState::AddJob(const JobAccepted& accepted) {
   auto job = std::make_unique<LiveJob>();
   job->accepted = accepted;
   job->tasks = JobTasks(accepted.tasks);
   const ReadyQueue::Interned interned =
-      ready.Intern(accepted.job->type, accepted.executor);
+      ready.Intern(accepted.job->type, accepted.executor, SlotsEach(accepted));
   job->job_class = interned.id;
+  job->counters = CountersFor(accepted);
   if (interned.is_new) {
-    ClassCounters& added = counters.classes.emplace_back();
-    added.type = accepted.job->type;
-    added.executor = accepted.executor;
     for (auto& [id, agent] : agents.all()) UpdateClasses(agent);
   }
   ++CountersOf(*job).jobs;
@@ -382,6 +395,17 @@ void CoreState::UpdateFree(AgentEntry& agent) {
   }
 }
 
+// Whether a task that takes so many fits into the agent when it is empty.
+bool CoreState::HasSlots(const AgentEntry& agent, ExecutorKind executor,
+                         uint32_t slots) {
+  if (slots <= 1) return true;
+  const std::vector<ExecutorOffer>& offers = agent.registered.executors;
+  return std::any_of(offers.begin(), offers.end(),
+                     [&](const ExecutorOffer& offer) {
+                       return offer.kind == executor && offer.slots >= slots;
+                     });
+}
+
 void CoreState::UpdateClasses(AgentEntry& agent) {
   for (int kind = 0; kind < kExecutorKinds; ++kind) {
     const auto at = static_cast<size_t>(kind);
@@ -395,7 +419,8 @@ void CoreState::UpdateClasses(AgentEntry& agent) {
   const std::vector<std::string>& types = agent.session->job_types;
   for (uint32_t i = 0; i < ready.class_count(); ++i) {
     const ClassId id{i};
-    if (std::binary_search(types.begin(), types.end(), ready.type(id))) {
+    if (std::binary_search(types.begin(), types.end(), ready.type(id)) &&
+        HasSlots(agent, ready.executor(id), ready.slots_each(id))) {
       agent.classes[static_cast<size_t>(ready.executor(id))].push_back(id);
     }
   }

@@ -59,6 +59,9 @@ class CoreState {
   void UpdateFree(AgentEntry& agent);
   // The same after a change of what an agent can run.
   void UpdateClasses(AgentEntry& agent);
+  static bool HasSlots(const AgentEntry& agent, ExecutorKind executor,
+                       uint32_t slots);
+  size_t CountersFor(const JobAccepted& accepted);
 
   enum class When { kAfterCommit, kAtOnce };
   // Does nothing if the agent has no session.
@@ -79,7 +82,7 @@ class CoreState {
   std::string Digest() const;
 
   ClassCounters& CountersOf(const LiveJob& job) {
-    return counters.classes[job.job_class.value];
+    return counters.classes[job.counters];
   }
 
   // For a restart: a job without its tasks' state, and a grant of it that is

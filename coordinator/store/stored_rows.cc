@@ -1,5 +1,7 @@
 #include "coordinator/store/stored_rows.h"
 
+#include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -9,6 +11,7 @@
 #include "coordinator/store/finding_text.h"
 #include "coordinator/store/history.h"
 #include "jobs/job_json.h"
+#include "jobs/json_text.h"
 
 namespace remuda {
 namespace {
@@ -44,6 +47,17 @@ std::optional<WallTime> OptionalTime(const Statement& row, int column) {
   return FromNanoseconds(row.Int(column));
 }
 
+// Most jobs ask for one, and need not be parsed.
+uint32_t SlotsIn(const std::string& body) {
+  if (body.find("\"resources\"") == std::string::npos) return 1;
+  const std::string resources =
+      JsonMember(body, "resources").value_or(std::string());
+  const std::string cpu = JsonMember(resources, "cpu").value_or("1");
+  uint32_t slots = 1;
+  std::from_chars(cpu.data(), cpu.data() + cpu.size(), slots);
+  return std::max(slots, 1u);
+}
+
 }  // namespace
 
 std::string SelectJobSql(FindingRows findings) {
@@ -77,6 +91,9 @@ absl::StatusOr<JobSummary> ReadJobSummary(const Statement& row) {
   summary.executor = static_cast<ExecutorKind>(executor);
   summary.executor_reason = row.Text(kExecutorReason);
   summary.total = row.Unsigned(kTasks);
+  if (summary.executor == ExecutorKind::kProcessPool) {
+    summary.slots_each = SlotsIn(row.Text(kBody));
+  }
   for (int i = 0; i < kTaskStates; ++i) {
     summary.tasks[static_cast<size_t>(i)] = row.Unsigned(kFirstCount + i);
   }
