@@ -205,6 +205,42 @@ class Limits:
             with open(file["path"], "rb") as out:
                 self.assertEqual(out.read(5), b"begin")
 
+    def test_files_of_python_do_not_pass_through_the_agent(self):
+        count = int(os.environ.get("REMUDA_FILES_TASKS", "8"))
+        size = 100 * 10**6
+        source = self.cluster.folder / "python-in.bin"
+        with open(source, "wb") as file:
+            file.write(b"begin")
+            file.truncate(size)
+        to = self.cluster.folder / "python-files"
+        (self.cluster.folder / "copying.py").write_text(
+            "import pathlib\n"
+            "def copy(number, source):\n"
+            "    out = pathlib.Path('out.bin')\n"
+            "    with open(source, 'rb') as file, open(out, 'wb') as to:\n"
+            "        while block := file.read(1 << 20):\n"
+            "            (to.write(block) if block.strip(b'\\0')\n"
+            "             else to.seek(len(block), 1))\n"
+            "        to.truncate()\n"
+            "    return out\n")
+        with_ = {"function": "copying:copy", "args": ["{{item}}", str(source)]}
+        spec = self.cluster.spec("copying", job_text(
+            "copying", "python",
+            ["executor: process-pool", f"with: {json.dumps(with_)}",
+             f"outputs: {{to: {to}}}",
+             f"tasks: {{range: {{from: 1, to: {count}}}}}"]))
+        before = self.memory("VmRSS")
+        job = self.cluster.run(spec, timeout=1800)
+        grown = self.memory("VmHWM") - before
+        print(f"{count} python tasks: the agent grew by {grown // MIB} MiB")
+        self.assertLess(grown, 100 * 10**6)
+        rows = self.cluster.results(job["id"])
+        self.assertEqual(len({row["output"]["file"] for row in rows}), count)
+        for row in rows:
+            self.assertEqual(row["output"]["bytes"], size)
+            with open(row["output"]["file"], "rb") as out:
+                self.assertEqual(out.read(5), b"begin")
+
     def memory(self, name):
         status = pathlib.Path(
             f"/proc/{self.agent.process.pid}/status").read_text()
@@ -264,7 +300,7 @@ class ByGroups(Limits, unittest.TestCase):
         self.agent.kill()
         second = self.cluster.agent("--slots", "process-pool=4",
                                     name="second", inside=self.inside)
-        first = f"remuda-{self.agent.process.pid}-"
+        first = f"-{self.agent.process.pid}-"
         wait_until(lambda: not any(first in path for path in self.left()),
                    "the groups of a killed agent go with the next one")
         self.cluster.remuda("cancel", job)

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -186,19 +187,29 @@ ControlGroupPlaces FindVersion1(const ControlGroupOptions& options) {
   return places;
 }
 
-// The process that a group's name tells of: its number and when it started.
+// Process numbers mean something in one namespace only.
+uint64_t ProcessNamespace() {
+  struct stat facts {};
+  return stat("/proc/self/ns/pid", &facts) == 0 ? facts.st_ino : 0;
+}
+
+// Whether the process that the group's name tells of, by namespace, number and
+// start, is gone. One of another namespace cannot be seen from here.
 bool IsLeft(std::string_view name) {
   name.remove_prefix(kNamePrefix.size());
-  pid_t pid = 0;
-  uint64_t start = 0;
-  const char* end = name.data() + name.size();
-  auto read = std::from_chars(name.data(), end, pid);
-  if (read.ec != std::errc() || read.ptr == end || *read.ptr != '-') {
-    return false;
+  std::array<uint64_t, 3> numbers{};
+  for (uint64_t& number : numbers) {
+    const char* end = name.data() + name.size();
+    const auto read = std::from_chars(name.data(), end, number);
+    if (read.ec != std::errc() || read.ptr == end || *read.ptr != '-') {
+      return false;
+    }
+    name.remove_prefix(static_cast<size_t>(read.ptr - name.data()) + 1);
   }
-  read = std::from_chars(read.ptr + 1, end, start);
-  if (read.ec != std::errc()) return false;
-  const std::optional<ProcessFacts> facts = ReadProcess(pid);
+  const auto [place, pid, start] = numbers;
+  if (place != ProcessNamespace()) return false;
+  const std::optional<ProcessFacts> facts =
+      ReadProcess(static_cast<pid_t>(pid));
   return !facts || facts->start_time != start;
 }
 
@@ -248,7 +259,8 @@ std::string Describe(const ControlGroupPlaces& places) {
 
 std::string OwnGroupName(const std::string& tag) {
   const std::optional<ProcessFacts> own = ReadProcess(getpid());
-  return std::string(kNamePrefix) + std::to_string(getpid()) + "-" +
+  return std::string(kNamePrefix) + std::to_string(ProcessNamespace()) + "-" +
+         std::to_string(getpid()) + "-" +
          std::to_string(own ? own->start_time : 0) + "-" + tag;
 }
 
