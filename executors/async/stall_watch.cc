@@ -42,7 +42,7 @@ void StallWatch::Run() {
 }
 
 void StallWatch::Look() {
-  const StepOwner* owner = step_.owner_.load(std::memory_order_relaxed);
+  const StepOwner* owner = step_.owner_.load(std::memory_order_acquire);
   const uint64_t number = step_.number_.load(std::memory_order_relaxed);
   const MonotonicTime now = clock_.Now();
   if (owner == nullptr || number != seen_) {

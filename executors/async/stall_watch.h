@@ -24,8 +24,8 @@ struct StepOwner {
 // The step that a loop is in. A step is what a handler does without giving
 // way: from one of its waits to the next.
 //
-// Thread: Enter() and Leave() belong to the loop; one relaxed store or two
-// each. The watch reads.
+// Thread: Enter() and Leave() belong to the loop; a store or two each, none of
+// them with a barrier on x86. The watch reads.
 class LoopStep {
  public:
   // Returns the step that is interrupted by this one; give it to Leave().
@@ -33,11 +33,11 @@ class LoopStep {
     number_.store(number_.load(std::memory_order_relaxed) + 1,
                   std::memory_order_relaxed);
     const StepOwner* outer = owner_.load(std::memory_order_relaxed);
-    owner_.store(&owner, std::memory_order_relaxed);
+    owner_.store(&owner, std::memory_order_release);
     return outer;
   }
   void Leave(const StepOwner* outer) {
-    owner_.store(outer, std::memory_order_relaxed);
+    owner_.store(outer, std::memory_order_release);
   }
 
  private:

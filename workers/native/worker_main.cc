@@ -5,12 +5,14 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <deque>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -81,6 +83,14 @@ BlockingHandlers HandlersToHost() {
   return handlers;
 }
 
+// What one task may use.
+uint32_t GrantedCpus() {
+  const std::string text = EnvironmentVariable("REMUDA_CPUS").value_or("1");
+  uint32_t cpus = 1;
+  std::from_chars(text.data(), text.data() + text.size(), cpus);
+  return cpus;
+}
+
 // The worker's state. The main thread reads messages, another runs tasks, so
 // that a task can be told to stop.
 class NativeWorker {
@@ -107,6 +117,7 @@ class NativeWorker {
   const int fd_;
   const SystemClock clock_;
   BlockingHandlers handlers_ = HandlersToHost();
+  const uint32_t cpus_ = GrantedCpus();
   bool greeted_ = false;  // of the thread that reads
 
   // Of the thread that runs tasks.
@@ -168,6 +179,11 @@ void NativeWorker::Handle(PoolMessage message) {
   }
   MutexLock lock(mutex_);
   if (auto* batch = std::get_if<TaskBatch>(&message)) {
+    if (cpus_ > 1) {
+      auto work = std::make_shared<JobWork>(*batch->work);
+      work->job.resources.cpu = cpus_;
+      batch->work = std::move(work);
+    }
     batches_.push_back(std::move(*batch));
     changed_.NotifyOne();
   } else if (const auto* cancel = std::get_if<CancelTask>(&message)) {
