@@ -102,9 +102,8 @@ class Watch:
             return
         self.give_up(
             job,
-            f"importing '{self.importing}' took longer than {self.seconds:g} s; it "
-            f"was at {where}: move such work into a function, and what the module "
-            f"does as a script under {GUARD}",
+            f"importing '{self.importing}' took longer than {self.seconds:g} s, at "
+            f"{where}: move that into a function, or under {GUARD}",
         )
 
     def on_event(self, event, args):
@@ -147,8 +146,7 @@ class Watch:
         if frame is not None:
             where = f" ({frame.f_code.co_filename}:{frame.f_lineno})"
         self.broken = (
-            f"'{self.importing}' {what} while it is imported{where}: a worker "
-            "imports the module to call its function, so what it does as a script "
-            f"belongs under {GUARD}"
+            f"'{self.importing}' {what} while it is imported{where}: put that under "
+            f"{GUARD} as a worker imports the module to call its function"
         )
         raise RuntimeError(self.broken)
