@@ -103,7 +103,7 @@ struct JobSummary {
   ExecutorKind executor = ExecutorKind::kProcessPool;
   std::string executor_reason;
   uint64_t total = 0;
-  uint32_t slots_each = 1;  // that a task takes on its agent
+  uint32_t slots_each = 1;                    // that a task takes on its agent
   std::array<uint64_t, kTaskStates> tasks{};  // by TaskState
   uint64_t attempts = 0;                      // tries that started
   uint64_t infrastructure_losses = 0;
