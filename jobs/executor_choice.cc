@@ -173,19 +173,20 @@ absl::Status CheckMemory(const Job& job, const JobType& type) {
 }
 
 // The table's choice, or the next best that is possible.
-ExecutorChoice ByTable(const Job& job, const JobType& type,
-                       const WorkFacts& facts) {
+absl::StatusOr<ExecutorChoice> ByTable(const Job& job, const JobType& type,
+                                       const WorkFacts& facts) {
   const ChoiceRule& rule = RuleFor(facts);
   if (WhyImpossible(job, type, facts, rule.executor).empty()) {
-    return {rule.executor, WithName(rule.reason, type)};
+    return ExecutorChoice{rule.executor, WithName(rule.reason, type)};
   }
+  std::string why_not;
   for (const ExecutorKind kind : type.executors) {
-    if (!WhyImpossible(job, type, facts, kind).empty()) continue;
-    return {kind,
-            "'" + type.name + "' can run on " + ExecutorNames(type) + " only"};
+    why_not = WhyImpossible(job, type, facts, kind);
+    if (!why_not.empty()) continue;
+    return ExecutorChoice{kind, "'" + type.name + "' can run on " +
+                                    ExecutorNames(type) + " only"};
   }
-  CHECK(false);  // only 'async' is refused for a form, and CheckHard came first
-  return {};
+  return absl::InvalidArgumentError(why_not);
 }
 
 }  // namespace
@@ -251,8 +252,8 @@ absl::StatusOr<ExecutorChoice> ChooseExecutor(const Job& job,
               (CanRunOn(type, kind) ? ", which needs an async def; "
                                     : ", which this type cannot run on; ");
   }
-  ExecutorChoice choice = ByTable(job, type, *facts);
-  choice.reason = refused + choice.reason;
+  absl::StatusOr<ExecutorChoice> choice = ByTable(job, type, *facts);
+  if (choice.ok()) choice->reason = refused + choice->reason;
   return choice;
 }
 

@@ -110,6 +110,15 @@ TEST(ExecutorChoiceTest, ATypeThatCannotRunThereTakesItsNextBest) {
             "'x' can run on async and thread-pool only");
 }
 
+TEST(ExecutorChoiceTest, ATypeThatCanRunNowhereIsRefused) {
+  const JobType loops = {
+      .name = "x", .executors = {kAsync}, .runs_user_code = true};
+  const auto choice = ChooseExecutor(Python(CodeForm::kPlain), loops);
+  ASSERT_FALSE(choice.ok());
+  EXPECT_NE(choice.status().message().find("needs an async def"),
+            std::string::npos);
+}
+
 TEST(ExecutorChoiceTest, WhatTheSpecAsksForIsKeptOrRefused) {
   Job job;
   job.executor.exactly = kThreadPool;
