@@ -22,6 +22,9 @@
 namespace remuda {
 namespace {
 
+// By what share a sum of many doubles may be off.
+constexpr double kRounding = 1e-9;
+
 enum class Kind { kCounter, kGauge, kHistogram };
 
 bool IsWord(const std::string& text) {
@@ -225,7 +228,12 @@ void Metrics::Counter::Add(double by) {
   static_cast<prometheus::Counter*>(counter_)->Increment(by);
 }
 
-void Metrics::Counter::AdvanceTo(double total) { Add(total - value()); }
+void Metrics::Counter::AdvanceTo(double total) {
+  const double by = total - value();
+  // A sum of parts may be off in its last bits.
+  CHECK(by >= -kRounding * total);
+  if (by > 0) Add(by);
+}
 
 double Metrics::Counter::value() const {
   return static_cast<prometheus::Counter*>(counter_)->Value();

@@ -58,6 +58,18 @@ double ValueOf(const std::string& text, const std::string& name) {
   return std::strtod(text.c_str() + at + name.size() + 2, nullptr);
 }
 
+TEST(Metrics, ATotalMayBeToldTwiceAlthoughSumsAreRounded) {
+  Metrics metrics("agent", "1.2.3");
+  auto busy = metrics.AddCounter("remuda_executor_busy_seconds_total", "Busy.",
+                                 {{"executor", "async"}});
+  // What is added is rounded, and so is the sum, here to above the total.
+  busy.AdvanceTo(0.969778545);
+  busy.AdvanceTo(5.069115035);
+  ASSERT_GT(busy.value(), 5.069115035);
+  busy.AdvanceTo(5.069115035);
+  EXPECT_DEATH(busy.AdvanceTo(5), "by >= ");
+}
+
 TEST(Metrics, TheProcessIsAmongThem) {
   Metrics metrics("agent", "1");
   const std::string text = metrics.Serialize();

@@ -10,7 +10,6 @@
 #include <thread>
 #include <utility>
 
-#include "base/check.h"
 #include "base/mutex.h"
 #include "executors/handlers/run_blocking.h"
 #include "executors/outcome_queue.h"

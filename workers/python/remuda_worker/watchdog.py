@@ -156,6 +156,20 @@ def place_text(finding):
     return f"in {finding['function']} ({file}:{finding['line']})"
 
 
+def without_comment(line):
+    """The code of a line; what its comment calls is not called."""
+    import tokenize
+
+    lines = iter([line])
+    try:
+        for token in tokenize.generate_tokens(lambda: next(lines, "")):
+            if token.type == tokenize.COMMENT:
+                return line[: token.start[1]]
+    except (tokenize.TokenError, SyntaxError):
+        pass  # it goes on in the next line
+    return line
+
+
 def called_thing(users, inner):
     """What the user's line called: by the frame of it, or by its text."""
     if inner is not None:
@@ -163,6 +177,7 @@ def called_thing(users, inner):
         name = getattr(inner.f_code, "co_qualname", inner.f_code.co_name)
         return f"{module}.{name}"
     line = linecache.getline(users.f_code.co_filename, users.f_lineno)
+    line = without_comment(line)
     names = re.findall(r"([A-Za-z_][\w.]*)\s*\(", line)
     names = [name for name in names if name not in ("if", "while", "return", "for")]
     if not names:
