@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "base/environment.h"
 #include "base/log.h"
+#include "cli/plugins.h"
 #include "cli/usable_cores.h"
 #include "executors/async/async_executor.h"
 #include "executors/handlers/async_handlers.h"
@@ -42,6 +43,17 @@ std::vector<std::string> NativeTypesOn(ExecutorKind kind) {
     }
   }
   return names;
+}
+
+// Workers of its own for each plugin, so that one's crash is not another's.
+void AddPluginWorkers(std::vector<WorkerCommand>& workers) {
+  for (const KnownPlugin& plugin : KnownPlugins()) {
+    WorkerCommand command = NativeWorker(kSelf);
+    command.argv.insert(command.argv.end(), {"--plugin", plugin.path});
+    command.job_types = plugin.job_types;
+    command.name = "the worker of plugin '" + plugin.name + "'";
+    workers.push_back(std::move(command));
+  }
 }
 
 absl::StatusOr<std::string> PythonScript(const std::string& folder) {
@@ -154,6 +166,7 @@ absl::StatusOr<ExecutorEntry> MakeProcessPool(
   options.log_folder = folder + "/logs";
   options.groups = PlacesForGroups();
   options.workers = {NativeWorker(kSelf), PythonWorker(*script)};
+  AddPluginWorkers(options.workers);
   absl::StatusOr<std::unique_ptr<Spawner>> spawner = Spawner::Launch(kSelf);
   if (!spawner.ok()) return spawner.status();
   absl::StatusOr<std::unique_ptr<ProcessPoolExecutor>> executor =

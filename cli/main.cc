@@ -6,12 +6,15 @@
 #include <cstring>
 #include <functional>
 #include <optional>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
 #include "base/environment.h"
 #include "cli/command.h"
+#include "cli/plugins.h"
 #include "cli/print.h"
 #include "cli/version.h"
 #include "executors/processes/spawner_main.h"
@@ -73,6 +76,7 @@ class CommandLine {
     AddServing();
     AddKeygen();
     AddWorkerCheck();
+    AddPluginProbe();
   }
 
   int Main(int argc, char** argv) {
@@ -130,6 +134,7 @@ class CommandLine {
   void AddSubmitting() {
     CLI::App* run = Add("run", "submit a spec, watch it, sum up", [this] {
       run_.common = common_;
+      Learn();
       return RunCommand(run_);
     });
     run->add_option("FILE", run_.file, "YAML spec, - for stdin")->required();
@@ -138,6 +143,7 @@ class CommandLine {
 
     CLI::App* submit = Add("submit", "submit a spec and return", [this] {
       submit_.common = common_;
+      Learn();
       return SubmitCommand(submit_);
     });
     submit->add_option("FILE", submit_.file, "YAML spec, - for stdin")
@@ -151,18 +157,52 @@ class CommandLine {
 
     CLI::App* plan = Add("plan", "check a spec and say what would run", [this] {
       submit_.common = common_;
+      Learn();
       return PlanCommand(submit_);
     });
     plan->add_option("FILE", submit_.file, "YAML spec, - for stdin")
         ->required();
     plan->add_flag("--json", common_.json, "print JSON to stdout");
 
-    CLI::App* types = Add("types", "list the job types and their facts",
-                          [this] { return TypesCommand(types_); });
+    CLI::App* types =
+        Add("types", "list the job types and their facts", [this] {
+          Learn();
+          return TypesCommand(types_);
+        });
     types->add_option("TYPE", types_.type, "all of this one");
     types->add_flag("--json", types_.json, "print JSON to stdout");
 
-    Add("schema", "print the JSON schema of the spec", SchemaCommand);
+    CLI::App* schema =
+        Add("schema", "print the JSON schema of the spec", [this] {
+          Learn();
+          return SchemaCommand();
+        });
+    for (CLI::App* sub : {run, submit, plan, types, schema}) AddPlugins(sub);
+  }
+
+  void AddPlugins(CLI::App* sub) {
+    sub->add_option("--plugin", plugins_,
+                    "shared object that adds job types, may be given again "
+                    "(and REMUDA_PLUGINS, with colons between)")
+        ->allow_extra_args(false);
+  }
+
+  // The plugins' job types, for commands that look into specs or run them.
+  void Learn() {
+    std::vector<std::string> paths;
+    std::istringstream listed(FromEnvironment("REMUDA_PLUGINS"));
+    for (std::string path; std::getline(listed, path, ':');) {
+      if (!path.empty()) paths.push_back(path);
+    }
+    paths.insert(paths.end(), plugins_.begin(), plugins_.end());
+    LearnPlugins(paths);
+  }
+
+  void AddPluginProbe() {
+    CLI::App* probe =
+        Add("plugin-probe", "load a plugin and print its manifest",
+            [this] { return PluginProbeCommand(probed_); });
+    probe->add_option("PATH", probed_, "the shared object")->required();
   }
 
   void AddAsking() {
@@ -250,6 +290,7 @@ class CommandLine {
 
   void AddServing() {
     CLI::App* coordinator = Add("coordinator", "serve as coordinator", [this] {
+      Learn();
       return CoordinatorCommand(coordinator_);
     });
     coordinator
@@ -277,8 +318,12 @@ class CommandLine {
 
     AddApi(coordinator);
 
-    CLI::App* agent =
-        Add("agent", "serve as agent", [this] { return AgentCommand(agent_); });
+    CLI::App* agent = Add("agent", "serve as agent", [this] {
+      Learn();
+      return AgentCommand(agent_);
+    });
+    AddPlugins(coordinator);
+    AddPlugins(agent);
     agent
         ->add_option("--coordinator", agent_.coordinator,
                      "its address (or REMUDA_COORDINATOR)")
@@ -385,6 +430,8 @@ class CommandLine {
   KeygenOptions keygen_;
   WorkerCheckOptions worker_check_;
   TokenOptions token_;
+  std::vector<std::string> plugins_;
+  std::string probed_;
 };
 
 }  // namespace
@@ -396,8 +443,12 @@ int main(int argc, char** argv) {
   if (argc == 3 && std::strcmp(argv[1], "spawner") == 0) {
     return remuda::SpawnerMain(std::atoi(argv[2]));
   }
-  if (argc == 3 && std::strcmp(argv[1], "worker") == 0) {
-    return remuda::WorkerMain(std::atoi(argv[2]));
+  if (argc >= 3 && std::strcmp(argv[1], "worker") == 0) {
+    std::vector<std::string> plugins;
+    for (int i = 3; i + 1 < argc; i += 2) {
+      if (std::strcmp(argv[i], "--plugin") == 0) plugins.push_back(argv[i + 1]);
+    }
+    return remuda::WorkerMain(std::atoi(argv[2]), plugins);
   }
   remuda::RaiseDescriptorLimit();
   return remuda::CommandLine().Main(argc, argv);

@@ -1,9 +1,12 @@
 #include "jobs/job_type.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <utility>
 
 #include "base/check.h"
+#include "jobs/added_job_types.h"
 
 namespace remuda {
 namespace {
@@ -216,6 +219,14 @@ JobType VectorAxpb() {
       }};
 }
 
+// Never destroyed: other objects may ask until the process ends.
+std::vector<JobType>& KnownJobTypes() {
+  static auto& types =
+      *new std::vector<JobType>{Command(), HttpCrawl(), HttpFetch(), Noop(),
+                                Python(),  Sleep(),     VectorAxpb()};
+  return types;
+}
+
 }  // namespace
 
 std::string_view Name(Workload workload) {
@@ -246,12 +257,21 @@ std::string_view Name(ParameterFact::Kind kind) {
   return kNames[index];
 }
 
-const std::vector<JobType>& ShippedJobTypes() {
-  // Never destroyed: other objects may ask until the process ends.
-  static const auto& types =
-      *new std::vector<JobType>{Command(), HttpCrawl(), HttpFetch(), Noop(),
-                                Python(),  Sleep(),     VectorAxpb()};
-  return types;
+const std::vector<JobType>& ShippedJobTypes() { return KnownJobTypes(); }
+
+absl::Status AddJobType(JobType type) {
+  if (FindJobType(type.name) != nullptr) {
+    return absl::AlreadyExistsError("there is a job type '" + type.name +
+                                    "' already");
+  }
+  std::vector<JobType>& types = KnownJobTypes();
+  const auto place =
+      std::upper_bound(types.begin(), types.end(), type.name,
+                       [](const std::string& name, const JobType& other) {
+                         return name < other.name;
+                       });
+  types.insert(place, std::move(type));
+  return absl::OkStatus();
 }
 
 const JobType* FindJobType(std::string_view name) {

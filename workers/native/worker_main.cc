@@ -27,6 +27,7 @@
 #include "executors/handlers/run_blocking.h"
 #include "jobs/json_text.h"
 #include "workers/conformance/check_handlers.h"
+#include "workers/native/plugin.h"
 #include "workers/native/task_frames.h"
 #include "workers/protocol/worker_cell.h"
 #include "workers/protocol/worker_channel.h"
@@ -95,7 +96,8 @@ uint32_t GrantedCpus() {
 // that a task can be told to stop.
 class NativeWorker {
  public:
-  NativeWorker(int fd, WorkerCell cell) : fd_(fd), cell_(std::move(cell)) {}
+  NativeWorker(int fd, WorkerCell cell, BlockingHandlers handlers)
+      : fd_(fd), handlers_(std::move(handlers)), cell_(std::move(cell)) {}
 
   int Run();
 
@@ -116,7 +118,7 @@ class NativeWorker {
 
   const int fd_;
   const SystemClock clock_;
-  BlockingHandlers handlers_ = HandlersToHost();
+  BlockingHandlers handlers_;
   const uint32_t cpus_ = GrantedCpus();
   bool greeted_ = false;  // of the thread that reads
 
@@ -332,7 +334,7 @@ void NativeWorker::Send(const std::string& message) {
 
 }  // namespace
 
-int WorkerMain(int fd) {
+int WorkerMain(int fd, const std::vector<std::string>& plugins) {
   // The pool's nudge, which here the reading thread makes unnecessary.
   std::signal(SIGTERM, SIG_IGN);
   const std::optional<std::string> cell_fd =
@@ -353,7 +355,17 @@ int WorkerMain(int fd) {
   for (const int own : {fd, std::atoi(cell_fd->c_str())}) {
     if (!SetCloseOnExec(own, true).ok()) return 1;
   }
-  NativeWorker worker(fd, *std::move(cell));
+  BlockingHandlers handlers = HandlersToHost();
+  for (const std::string& path : plugins) {
+    const absl::StatusOr<const remuda_manifest*> plugin = LoadPlugin(path);
+    if (!plugin.ok()) {
+      std::fprintf(stderr, "remuda worker: %s\n",
+                   std::string(plugin.status().message()).c_str());
+      return 1;
+    }
+    handlers.merge(HandlersOf(**plugin));
+  }
+  NativeWorker worker(fd, *std::move(cell), std::move(handlers));
   return worker.Run();
 }
 
