@@ -24,7 +24,7 @@ class Plugins(Folder):
 
     def outputs(self):
         out, _ = self.remuda("results", 1, "--json")
-        return json.loads(out)["tasks"]
+        return [json.loads(line) for line in out.splitlines()]
 
     def test_words_are_counted(self):
         for number in range(1, 21):
