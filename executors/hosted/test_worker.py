@@ -86,6 +86,9 @@ class Worker:
             if what == "pong":
                 self.send(type="pong", number=value)
                 continue
+            if what == "deaf":
+                self.say_deaf(value)
+                continue
             number, kind, parameters = value
             self.current(number)
             self.step(number, kind, parameters)
@@ -123,8 +126,10 @@ class Worker:
         elif do == "twice":
             self.end(number, "succeeded")
             self.send(type="result", id=str(number))
+        elif do == "deaf" and self.mode == "loop":
+            self.turns.put(("deaf", number))  # after this step
         elif do == "deaf":
-            self.send(type="finding", code="deaf", job="1", id=str(number), text="")
+            self.say_deaf(number)
         elif do == "job":
             self.end(number, "succeeded", output=json.dumps(os.environ["REMUDA_CPUS"]))
         elif kind == "sleep":
@@ -137,6 +142,9 @@ class Worker:
                 ).start()
         else:
             self.end(number, "succeeded")
+
+    def say_deaf(self, number):
+        self.send(type="finding", code="deaf", job="1", id=str(number), text="")
 
     def sleep(self, number, seconds):
         began = time.monotonic_ns()
