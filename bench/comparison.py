@@ -1,0 +1,92 @@
+"""Runs the same work in several ways, in turn, and compares the medians."""
+
+import json
+import os
+import platform
+import statistics
+
+
+def memory_of(processes):
+    """Bytes that they keep in memory; a page shared by n counts as 1/n each."""
+    total = 0
+    for pid in processes:
+        try:
+            with open(f"/proc/{pid}/smaps_rollup") as file:
+                for line in file:
+                    if line.startswith("Pss:"):
+                        total += int(line.split()[1]) * 1024
+        except OSError:
+            continue
+    return total
+
+
+def tree_of(pid):
+    """A process and all below it."""
+    children = {}
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/stat") as file:
+                parent = int(file.read().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            continue
+        children.setdefault(parent, []).append(int(entry))
+    found, todo = [], [pid]
+    while todo:
+        one = todo.pop()
+        found.append(one)
+        todo += children.get(one, [])
+    return found
+
+
+class Comparison:
+    """`ways` are functions by name; each returns seconds, or (seconds, bytes).
+
+    The first way is what the others are compared with.
+    """
+
+    def __init__(self, title, ways):
+        self.title = title
+        self.ways = ways
+        self.seconds = {name: [] for name in ways}
+        self.bytes = {name: [] for name in ways}
+
+    def run(self, runs):
+        for _ in range(runs):
+            for name, way in self.ways.items():
+                took = way()
+                if isinstance(took, tuple):
+                    took, used = took
+                    self.bytes[name].append(used)
+                self.seconds[name].append(took)
+
+    def show(self, as_json):
+        base = next(iter(self.ways))
+        first = statistics.median(self.seconds[base])
+        rows = []
+        for name, seconds in self.seconds.items():
+            row = {"way": name, "seconds": statistics.median(seconds),
+                   "least": min(seconds), "most": max(seconds),
+                   "ratio": statistics.median(seconds) / first}
+            if self.bytes[name]:
+                row["bytes"] = statistics.median(self.bytes[name])
+                row["bytes_ratio"] = (
+                    row["bytes"] / statistics.median(self.bytes[base]))
+            rows.append(row)
+        load = os.getloadavg()
+        if as_json:
+            print(json.dumps({"title": self.title, "rows": rows,
+                              "cores": os.cpu_count(), "load": load}))
+            return
+        print(f"## {self.title}\n\n{platform.machine()}, {os.cpu_count()} "
+              f"cores, load {load[0]:.1f}, medians of {len(self.seconds[base])}"
+              "\n\n| way | seconds | least to most | ratio | peak memory | "
+              "ratio |\n|---|---|---|---|---|---|")
+        for row in rows:
+            memory = ("| |" if "bytes" not in row else
+                      f"{row['bytes'] / 2**20:.0f} MiB | "
+                      f"{row['bytes_ratio']:.2f} |")
+            print(f"| {row['way']} | {row['seconds']:.2f} | {row['least']:.2f} "
+                  f"to {row['most']:.2f} | {row['ratio']:.2f} | {memory}")
+        print()

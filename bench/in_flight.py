@@ -1,0 +1,148 @@
+#!/usr/bin/python3
+"""Thousands of tasks in flight, beside programs that do nothing else.
+
+A server on loopback answers after a second. `http.fetch` on one agent is
+compared with a bare libcurl program, Python's `async def` with a bare asyncio
+program; memory is the peak of all processes of the agent.
+
+    bazel build //cli:remuda //bench:libcurl_in_flight && bench/in_flight.py
+"""
+
+import argparse
+import asyncio
+import multiprocessing
+import os
+import pathlib
+import resource
+import subprocess
+import sys
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "acceptance"))
+
+from cluster import Cluster, free_port, job_text  # noqa: E402
+from comparison import Comparison, memory_of, tree_of  # noqa: E402
+
+LIBCURL = ROOT / "bazel-bin/bench/libcurl_in_flight"
+MANY = ROOT / "bench/tutorial/many.py"
+PYTHON = "/usr/bin/python3"
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def more_descriptors():
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def serve(port, ready):
+    more_descriptors()
+
+    class Late(asyncio.Protocol):
+        def connection_made(self, transport):
+            self.transport = transport
+
+        def data_received(self, _data):
+            asyncio.get_running_loop().call_later(1, self.answer)
+
+        def answer(self):
+            if not self.transport.is_closing():
+                self.transport.write(ANSWER)
+                self.transport.close()
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(Late, "127.0.0.1", port,
+                                          backlog=20000)
+        ready.set()
+        await server.serve_forever()
+
+    asyncio.run(main())
+
+
+class Peak:
+    """The most memory that a process and all below it have had."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.bytes = 0
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+
+    def watch(self):
+        while not self.over.wait(0.1):
+            self.bytes = max(self.bytes, memory_of(tree_of(self.pid)))
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+
+def program(command):
+    began = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    with Peak(process.pid) as peak:
+        assert process.wait() == 0
+    return time.monotonic() - began, peak.bytes
+
+
+class Job:
+    """A new agent for each run, so that its peak is this run's."""
+
+    def __init__(self, type_, lines):
+        self.type = type_
+        self.lines = lines
+
+    def __call__(self):
+        with Cluster() as cluster:
+            cluster.coordinator()
+            agent = cluster.agent("--slots", "async=20000")
+            cluster.agents_online(1)
+            spec = cluster.spec("many", job_text("many", self.type,
+                                                 self.lines))
+            with Peak(agent.process.pid) as peak:
+                job = cluster.run(spec)
+            assert job["state"] == "succeeded", job
+            return job["duration_seconds"], peak.bytes
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tasks", type=int, default=10_000)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    more_descriptors()
+    port = free_port()
+    ready = multiprocessing.Event()
+    server = multiprocessing.Process(target=serve, args=(port, ready))
+    server.start()
+    ready.wait()
+    fan_out = f"tasks: {{range: {{from: 1, to: {args.tasks}}}}}"
+    url = f"http://127.0.0.1:{port}/"
+    native = Comparison(f"{args.tasks:,} requests of one second at once", {
+        "bare libcurl": lambda: program([LIBCURL, url, str(args.tasks)]),
+        "http.fetch": Job("http.fetch", [fan_out, f'with: {{url: "{url}"}}'])})
+    python = Comparison(f"{args.tasks:,} coroutines of one second at once", {
+        "bare asyncio": lambda: program(
+            [PYTHON, str(MANY), "127.0.0.1", str(port), str(args.tasks)]),
+        "python on async": Job("python", [
+            fan_out, "executor: async",
+            f'with: {{function: "many:ask", args: ["127.0.0.1", {port}], '
+            f'path: ["{MANY.parent}"], python: {PYTHON}}}'])})
+    try:
+        for comparison in (native, python):
+            comparison.run(args.runs)
+            comparison.show(args.json)
+    finally:
+        server.terminate()
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    main()
