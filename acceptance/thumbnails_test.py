@@ -117,6 +117,10 @@ class Thumbnails(Folder):
         (self.folder / "text.jpg").write_text("no picture")
         (self.folder / "half.jpg").write_bytes(
             (self.folder / "a.jpg").read_bytes()[:200])
+        (self.folder / "cut.jpg").write_bytes(
+            (self.folder / "a.jpg").read_bytes()[:-2000])
+        # libvips reads it, by a loader that thumbnails have no need of.
+        (self.folder / "a.ppm").write_bytes(b"P6 2 2 255\n" + bytes(12))
         # A PNG that says it has 65,000 x 65,000 pixels.
         header = (b"\0\0\0\rIHDR" + (65000).to_bytes(4, "big") * 2
                   + b"\x08\2\0\0\0")
@@ -127,6 +131,8 @@ class Thumbnails(Folder):
         cases = [("none.jpg", "x.jpg", "cannot read"),
                  ("text.jpg", "x.jpg", "cannot read"),
                  ("half.jpg", "x.jpg", "half.jpg"),
+                 ("cut.jpg", "x.jpg", "cut.jpg"),
+                 ("a.ppm", "x.jpg", "no JPEG, PNG or WebP"),
                  ("bomb.png", "x.jpg", "pixels; the limit is"),
                  ("a.jpg", "x.txt", "must end in")]
         items = ", ".join(f"{{from: {a}, to: {b}}}" for a, b, _ in cases)

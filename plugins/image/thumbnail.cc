@@ -165,7 +165,7 @@ class Thumbnail {
     // Turns it as its EXIF data say, and never makes it larger.
     if (vips_thumbnail(parameters.from.c_str(), image.out(), parameters.width,
                        "height", parameters.height, "size", VIPS_SIZE_DOWN,
-                       nullptr) != 0) {
+                       "fail_on", VIPS_FAIL_ON_ERROR, nullptr) != 0) {
       Fail("cannot read " + parameters.from);
     }
     std::error_code error;
@@ -185,8 +185,21 @@ class Thumbnail {
   }
 
  private:
+  // Decided by what the file holds: libvips has loaders for dozens of formats,
+  // and those of the rarer ones are no place for pictures of strangers.
+  static void CheckFormat(const std::string& path) {
+    const char* loader = vips_foreign_find_load(path.c_str());
+    if (loader == nullptr) Fail("cannot read " + path);
+    const std::string_view name(loader);
+    if (name != "VipsForeignLoadJpegFile" && name != "VipsForeignLoadPngFile" &&
+        name != "VipsForeignLoadWebpFile") {
+      throw std::runtime_error(path + " is no JPEG, PNG or WebP picture");
+    }
+  }
+
   // A small file may unpack to more than the machine has.
   static void CheckSize(const std::string& path) {
+    CheckFormat(path);
     Image header;
     *header.out() = vips_image_new_from_file(path.c_str(), nullptr);
     if (header.get() == nullptr) Fail("cannot read " + path);
@@ -204,7 +217,7 @@ class Thumbnail {
 };
 
 constexpr remuda_parameter kParameters[] = {
-    {"from", "text", 1, "The picture: JPEG, PNG, WebP or what libvips reads."},
+    {"from", "text", 1, "The picture: a JPEG, PNG or WebP file."},
     {"to", "text", 1, "Where the thumbnail goes; its suffix is its format."},
     {"width", "integer", 0, "Of the box that it fits in; 800 if left out."},
     {"height", "integer", 0, "Of the box that it fits in; 800 if left out."},
