@@ -12,7 +12,8 @@ constexpr int kStartFailuresMax = 3;
 constexpr Duration kPauseFirst = std::chrono::milliseconds(100);
 constexpr Duration kPauseMax = std::chrono::seconds(30);
 
-// How often a task may be given back by a dying worker before it is given up.
+// How often a task may be given back by a worker that died for no task's fault
+// before it is given up.
 constexpr uint32_t kReturnsMax = 5;
 
 // A task that runs this long keeps none waiting behind it; nor does a worker
@@ -253,7 +254,8 @@ void WorkerGroup::OnWorkerGone(WorkerProcess& worker,
   workers_.erase(found);
   std::vector<PoolTask*> others;
   for (PoolTask* task : gone.others) {
-    if (++task->returns <= kReturnsMax) {
+    // Where one task is to blame, the next death is another's fault.
+    if (gone.ran != nullptr || ++task->returns <= kReturnsMax) {
       others.push_back(task);
     } else {
       EndWith(*task, Ending::kEvicted,
