@@ -89,8 +89,7 @@ def shipped_config(folder):
 
 
 class Board(unittest.TestCase):
-    def setUp(self):
-        self.cluster = self.enterContext(Cluster(lease=LEASE))
+    def start_cluster(self):
         self.mount_small_disk()
         self.coordinator = self.cluster.coordinator()
         self.agents = {}
@@ -141,6 +140,12 @@ class Board(unittest.TestCase):
             self.cluster.wait(job, code=None)
 
     def test_board_and_alerts(self):
+        # In a with statement, so that a failure shows everybody's log.
+        with Cluster(lease=LEASE) as self.cluster:
+            self.start_cluster()
+            self.board_and_alerts()
+
+    def board_and_alerts(self):
         with pages() as port:
             load = self.start_load(port)
             with self.submissions():
@@ -325,9 +330,11 @@ class Board(unittest.TestCase):
         filler = self.cluster.folder / "state/filler"
         filler.write_bytes(bytes(DISK_BYTES // 2))
         wait_until(lambda: firing("critical"), "the disk to be called fuller")
-        # Each of its tasks has 24 kB to record.
-        job = self.submit("much", "command", MANY,
-                          'with: {argv: [/usr/bin/seq, "5000"]}')
+        # Each of its tasks has 24 kB to record: soon too much for a disk
+        # that has nothing left, and for minutes too little for one that has.
+        job = self.submit(
+            "much", "command", MANY, "concurrency: 4",
+            'with: {argv: [/bin/sh, -c, "sleep 0.2; seq 5000"]}')
         with contextlib.suppress(OSError), open(filler, "ab", 0) as file:
             while True:
                 file.write(bytes(4096))
@@ -393,8 +400,13 @@ class Board(unittest.TestCase):
             return float(text.split("\nremuda_term ")[1].split()[0])
 
         now = term_of(self.coordinator.metrics())
-        wait_until(lambda: self.prometheus.values("remuda_term") == [now],
-                   f"term {now} to be scraped")
+
+        def scraped():
+            self.assertIsNone(self.coordinator.process.poll(),
+                              "the coordinator ended")
+            return self.prometheus.values("remuda_term") == [now]
+
+        wait_until(scraped, f"term {now} to be scraped")
 
 
 if __name__ == "__main__":

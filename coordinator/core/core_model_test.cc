@@ -483,7 +483,7 @@ TEST_P(ModelTest, HoldsUnderFaults) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, ModelTest, testing::Range(0, 20));
+INSTANTIATE_TEST_SUITE_P(Seeds, ModelTest, testing::Range(0, 100));
 
 }  // namespace
 }  // namespace remuda
