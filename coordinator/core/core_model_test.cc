@@ -57,7 +57,10 @@ class World {
     const MonotonicTime calm = now_.monotonic + kFaultsLast;
     while (now_.monotonic < calm) Tick();
     loss_ = copies_ = late_ = restarts_ = leaves_ = 0;
-    for (AgentSlot& slot : agents_) slot.cut_until = now_.monotonic;
+    for (AgentSlot& slot : agents_) {
+      slot.cut_until = now_.monotonic;
+      slot.agent->Hurry();
+    }
     const MonotonicTime end = now_.monotonic + kCalmMax;
     while (!AllDone() && now_.monotonic < end) Tick();
     CommitAll();

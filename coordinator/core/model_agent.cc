@@ -18,7 +18,8 @@ ModelAgent::ModelAgent(Random& random, Ledger& ledger, Starts& starts,
       ledger_(ledger),
       starts_(starts),
       options_(options),
-      instance_(std::move(instance)) {}
+      instance_(std::move(instance)),
+      pace_(options.pace) {}
 
 void ModelAgent::Connected(Peer peer, MonotonicTime now) {
   peer_ = peer;
@@ -175,7 +176,7 @@ void ModelAgent::HandBackSome() {
 }
 
 void ModelAgent::FinishSome() {
-  if (random_.Unit() >= options_.pace) return;
+  if (random_.Unit() >= pace_) return;
   for (int round = 0; round < 3 && !begun_.empty(); ++round) {
     auto at = begun_.begin();
     std::advance(at, static_cast<long>(random_.Below(begun_.size())));

@@ -59,6 +59,9 @@ class ModelAgent {
   const std::map<std::pair<JobId, TaskIndex>, Fence>& held() const {
     return held_;
   }
+  // From now on attempts end in every tick: with one slot and a slow pace a
+  // job would take days.
+  void Hurry() { pace_ = 1; }
   bool over_credit() const { return held_.size() > options_.credit; }
   // Something is not acked, or the agent is between sessions.
   bool busy() const { return !spool_.empty() || !session_.has_value(); }
@@ -89,6 +92,7 @@ class ModelAgent {
   Starts& starts_;
   const Options options_;
   const std::string instance_;
+  double pace_;
 
   Peer peer_;
   Term term_;
