@@ -1,4 +1,5 @@
 #include <benchmark/benchmark.h>
+#include <malloc.h>
 
 #include <cstdint>
 #include <memory>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "coordinator/core/core.h"
+#include "coordinator/core/job_tasks.h"
 
 namespace remuda {
 namespace {
@@ -152,6 +154,73 @@ BENCHMARK(BM_NoopArray)
     ->Args({1, 1, 100, 0})
     ->Args({1, 1'000, 10, 0})
     ->Args({1, 1'000, 10, 10'000});
+
+// What of a job's tasks the memory is asked for: every `each`th task ended
+// otherwise than its neighbours.
+enum class Touch { kNot, kFailed, kSecondTry, kDelayed };
+
+void TouchTasks(JobTasks& tasks, Touch touch, uint64_t each) {
+  if (touch == Touch::kNot) return;
+  const LiveGrant whole = {.id = {1},
+                           .job = {1},
+                           .agent = {1},
+                           .tasks = {.first = 0, .count = tasks.total()},
+                           .fence = Fence{1}};
+  tasks.Grant(whole);
+  const JobTasks::Change good = {.fence = Fence{1},
+                                 .started = true,
+                                 .state = TaskState::kSucceeded};
+  JobTasks::Change bad = good;
+  bad.state =
+      touch == Touch::kFailed ? TaskState::kFailed : TaskState::kPending;
+  if (touch == Touch::kDelayed) bad.not_before = WallTime(Duration(1));
+  for (uint64_t at = 0; at < tasks.total(); at += each) {
+    tasks.End({.first = at, .count = 1}, bad);
+    if (each > 1) tasks.End({.first = at + 1, .count = each - 1}, good);
+  }
+  if (touch != Touch::kSecondTry) return;
+  uint64_t grant = 1;
+  for (uint64_t at = 0; at < tasks.total(); at += each) {
+    LiveGrant one = whole;
+    one.id = {++grant};
+    one.tasks = {.first = at, .count = 1};
+    one.fence = Fence{2};
+    tasks.Grant(one);
+    JobTasks::Change second = good;
+    second.fence = Fence{2};
+    tasks.End(one.tasks, second);
+  }
+}
+
+// Arguments: a Touch, and every how many tasks.
+void BM_MemoryOfTasks(benchmark::State& state) {
+  const auto touch = static_cast<Touch>(state.range(0));
+  const auto each = static_cast<uint64_t>(state.range(1));
+  constexpr uint64_t kMany = 10 * kTasks;
+  for (auto _ : state) {
+    const size_t before = mallinfo2().uordblks;
+    JobTasks tasks(kMany);
+    TouchTasks(tasks, touch, each);
+    const size_t used = mallinfo2().uordblks - before;
+    state.counters["bytes"] = static_cast<double>(used);
+    state.counters["bytes_per_touched"] =
+        touch == Touch::kNot
+            ? 0
+            : static_cast<double>(used) / (static_cast<double>(kMany) /
+                                           static_cast<double>(each));
+  }
+}
+
+BENCHMARK(BM_MemoryOfTasks)
+    ->ArgNames({"touch", "each"})
+    ->Args({static_cast<int64_t>(Touch::kNot), 1})
+    ->Args({static_cast<int64_t>(Touch::kFailed), 1})
+    ->Args({static_cast<int64_t>(Touch::kFailed), 2})
+    ->Args({static_cast<int64_t>(Touch::kSecondTry), 2})
+    ->Args({static_cast<int64_t>(Touch::kSecondTry), 10})
+    ->Args({static_cast<int64_t>(Touch::kDelayed), 2})
+    ->Args({static_cast<int64_t>(Touch::kDelayed), 10})
+    ->Iterations(1);
 
 }  // namespace
 }  // namespace remuda
