@@ -167,9 +167,8 @@ void TouchTasks(JobTasks& tasks, Touch touch, uint64_t each) {
                            .tasks = {.first = 0, .count = tasks.total()},
                            .fence = Fence{1}};
   tasks.Grant(whole);
-  const JobTasks::Change good = {.fence = Fence{1},
-                                 .started = true,
-                                 .state = TaskState::kSucceeded};
+  const JobTasks::Change good = {
+      .fence = Fence{1}, .started = true, .state = TaskState::kSucceeded};
   JobTasks::Change bad = good;
   bad.state =
       touch == Touch::kFailed ? TaskState::kFailed : TaskState::kPending;
@@ -206,8 +205,8 @@ void BM_MemoryOfTasks(benchmark::State& state) {
     state.counters["bytes_per_touched"] =
         touch == Touch::kNot
             ? 0
-            : static_cast<double>(used) / (static_cast<double>(kMany) /
-                                           static_cast<double>(each));
+            : static_cast<double>(used) /
+                  (static_cast<double>(kMany) / static_cast<double>(each));
   }
 }
 
