@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <set>
+#include <vector>
 
 #include "coordinator/core/core_driver.h"
 
@@ -220,6 +222,66 @@ TEST(DispatchTest, AJobIsDefinedOncePerSession) {
   agent.SayHello(agent.Held());
   agent.Beat(2);
   EXPECT_EQ(definitions(), 2u);
+}
+
+TEST(DispatchTest, WhatFitsNowhereBlocksNobodyWhateverItsPriority) {
+  CoreDriver driver;
+  ScriptedAgent agent(driver, "a");  // two slots on its process pool
+  agent.SayHello();
+  agent.Beat(100, ExecutorKind::kProcessPool);
+  const auto submit = [&](uint32_t cpu, int32_t priority) {
+    JobToAccept job = NoopJob(50, "priority-" + std::to_string(priority));
+    Edit(job).resources.cpu = cpu;
+    Edit(job).priority = priority;
+    job.executor = ExecutorKind::kProcessPool;
+    return driver.SubmitOne(std::move(job));
+  };
+  const JobId nowhere = submit(/*cpu=*/64, /*priority=*/100);
+  const JobId fits = submit(/*cpu=*/1, /*priority=*/0);
+  agent.SucceedAll();
+  EXPECT_EQ(driver.Summary(fits).state, JobState::kSucceeded);
+  EXPECT_EQ(driver.Summary(nowhere).state, JobState::kQueued);
+  // An agent that is large enough gets it.
+  ScriptedAgent large(driver, "b");
+  for (auto& executor : large.hello().executors) executor.slots = 64;
+  large.SayHello();
+  large.Beat(100, ExecutorKind::kProcessPool);
+  large.SucceedAll();
+  EXPECT_EQ(driver.Summary(nowhere).state, JobState::kSucceeded);
+}
+
+TEST(DispatchTest, TheEndOfTenMillionTasksIsAFewRowsAndHoldsUpNobody) {
+  constexpr uint64_t kTasks = 10'000'000;
+  CoreDriver driver;
+  ScriptedAgent agent(driver, "a");
+  ScriptedAgent other(driver, "b");
+  agent.SayHello();
+  const JobId job = driver.SubmitOne(NoopJob(kTasks));
+  while (driver.Count(job, TaskState::kSucceeded) < kTasks - 1) {
+    agent.Beat(65'536);
+    const std::vector<GrantedRange> granted = agent.granted();
+    agent.Forget();
+    ASSERT_FALSE(granted.empty());
+    for (const GrantedRange& range : granted) {
+      const uint64_t end =  // without the very last one
+          std::min(range.tasks.first + range.tasks.count, kTasks - 1);
+      for (uint64_t first = range.tasks.first; first < end;) {
+        const uint64_t count =
+            std::min(end - first, kTasksPerChunk - first % kTasksPerChunk);
+        agent.End(job, {.first = first, .count = count}, 1, Ending::kSucceeded);
+        first += count;
+      }
+    }
+  }
+  const uint64_t chunks = driver.store().chunk_writes().size();
+  agent.End(job, {.first = kTasks - 1, .count = 1}, 1, Ending::kSucceeded);
+  EXPECT_EQ(driver.Summary(job).state, JobState::kSucceeded);
+  EXPECT_EQ(driver.store().chunk_writes().size(), chunks + 1);
+  EXPECT_TRUE(driver.core().live_jobs().empty());
+  other.SayHello();
+  other.Beat(1);
+  EXPECT_EQ(other.HeardCount<HeartbeatAck>(), 1);
+  EXPECT_TRUE(driver.store().violations().empty());
 }
 
 }  // namespace

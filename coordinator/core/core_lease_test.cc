@@ -1,5 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <string>
+#include <vector>
+
 #include "coordinator/core/core_driver.h"
 
 namespace remuda {
@@ -266,6 +270,35 @@ TEST_F(LeaseTest, ALateCopyOfAnOldHelloDoesNothing) {
   agent_.SendIn(SessionId{}, old);
   EXPECT_EQ(driver_.core().StateDigest(), digest);
   EXPECT_EQ(driver_.Count(job, TaskState::kRunning), 3u);
+}
+
+TEST_F(LeaseTest, AThousandAgentsRegisterWhileTasksFlow) {
+  const JobId job = driver_.SubmitOne(NoopJob(1'000'000));
+  std::vector<std::unique_ptr<ScriptedAgent>> agents;
+  for (int i = 0; i < 1'000; ++i) {
+    agents.push_back(
+        std::make_unique<ScriptedAgent>(driver_, "agent-" + std::to_string(i)));
+    agents.back()->SayHello();
+    agent_.Beat(1'000);
+    agent_.SucceedAll();
+  }
+  // Three leases, in which each says so much that the coordinator's turns are
+  // full of it, and its heartbeats come as late as they may.
+  for (int round = 0; round < 18; ++round) {
+    driver_.Advance(std::chrono::milliseconds(5'900));
+    agent_.Beat(1'000);
+    for (const auto& agent : agents) {
+      agent->Beat(8);
+      agent->SucceedAll();
+    }
+  }
+  for (const auto& agent : agents) {
+    EXPECT_EQ(StateOf(*agent), AgentState::kOnline);
+    EXPECT_EQ(agent->HeardCount<Welcome>(), 1);
+    EXPECT_EQ(agent->HeardCount<Refusal>(), 0);
+  }
+  EXPECT_EQ(driver_.core().counters().leases_expired, 0u);
+  EXPECT_EQ(driver_.Summary(job).infrastructure_losses, 0u);
 }
 
 }  // namespace

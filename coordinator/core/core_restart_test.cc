@@ -118,6 +118,39 @@ TEST(RestartTest, EachStartOpensATerm) {
   EXPECT_EQ(driver.core().term(), Term{2});
 }
 
+TEST(RestartTest, WhatWasTriedAndLostIsCountedOnAfterTwoOfThem) {
+  CoreDriver driver;
+  ScriptedAgent agent(driver, "a");
+  agent.SayHello();
+  agent.Beat(1);
+  JobToAccept accept = NoopJob(1);
+  Edit(accept).retry.attempts_max = 3;
+  Edit(accept).retry.initial = std::chrono::milliseconds(1);
+  const JobId job = driver.SubmitOne(std::move(accept));
+  const auto end = [&](Ending ending) {
+    ASSERT_EQ(agent.granted().size(), 1u);
+    const uint32_t fence = agent.granted()[0].fence.value;
+    agent.Forget();
+    agent.End(job, {.first = 0, .count = 1}, fence, ending, 1);
+    agent.Forget();  // what came at once does not survive what follows
+  };
+  end(Ending::kError);
+  for (const Ending ending :
+       {Ending::kEvicted, Ending::kError, Ending::kEvicted, Ending::kError}) {
+    EXPECT_EQ(driver.Summary(job).state, JobState::kRunning);
+    driver.Restart();
+    driver.Restart();
+    agent.SayHello();
+    driver.Advance(std::chrono::seconds(3));
+    agent.Beat(1);
+    end(ending);
+  }
+  EXPECT_EQ(driver.Summary(job).state, JobState::kFailed);
+  EXPECT_EQ(driver.Summary(job).attempts, 5u);
+  EXPECT_EQ(driver.Summary(job).infrastructure_losses, 2u);
+  EXPECT_TRUE(driver.store().violations().empty());
+}
+
 // What a store may never hold is refused with a name, not a crash.
 class DamagedStoreTest : public testing::Test {
  protected:

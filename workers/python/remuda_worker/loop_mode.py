@@ -5,6 +5,7 @@ import collections
 import sys
 import time
 
+from .descendants import end_programs, note_programs
 from .driven import Driven, Step, task_factory
 from .setups import Setups
 from .side_by_side import CREDITS_BEYOND_SLOTS, SideBySide
@@ -76,6 +77,7 @@ class LoopMode(SideBySide):
         self.loop.set_task_factory(
             task_factory(self.cell.numbers, self.step, asyncio.Task)
         )
+        note_programs(self.loop)
         self.loop.set_exception_handler(on_loop_error)
         self.loop.add_reader(self.channel.fd, self.read)
         self.ready(self.slots + CREDITS_BEYOND_SLOTS)
@@ -166,6 +168,8 @@ class LoopMode(SideBySide):
         else:
             ending = ending_of_error(error)
         task.runner = None
+        if task.stop_sent and task.programs:
+            end_programs(task)
         self.running -= 1
         self.note(task, ending)
         if self.waiting and not self.flush_due:

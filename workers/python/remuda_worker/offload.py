@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 
+from .descendants import spare
 from .output import TaskStream
 from .task import current
 
@@ -233,6 +234,7 @@ class Child:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
             )
+        spare(self.process.pid)
         self.socket = ours
 
     def call(self, request, begun):

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 
+from .descendants import end_those_of_process
 from .output import FileOutput
 from .run_queue import RUN_QUEUE_TASK_NS_MIN, RunQueue
 from .runner import Runner
@@ -107,6 +108,8 @@ class ProcessMode(Worker):
         used = resource.getrusage(resource.RUSAGE_SELF)
         start = time.monotonic_ns()
         result = self.call(task)
+        if task.stop_sent:
+            end_those_of_process(start)
         took = time.monotonic_ns() - start
         if signal.getsignal(signal.SIGTERM) != self.on_signal:
             signal.signal(signal.SIGTERM, self.on_signal)  # the task took it

@@ -5,6 +5,9 @@ process and passes it by that name; it is never shared between threads. It is
 closed when the worker ends, or when the module that made it has changed.
 """
 
+import threading
+
+from .descendants import spare_children
 from .functions import form_of
 from .task import TaskFailed, current
 
@@ -83,6 +86,7 @@ class Setups:
                 value = self.wait(value.__aenter__())
         except Exception as error:
             raise failed(argument, function, error) from error
+        spare_children(threading.get_native_id())
         made = self.made[key_of(function)] = Made(value, owner, form, function.age)
         return made
 

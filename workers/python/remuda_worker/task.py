@@ -32,6 +32,7 @@ class Task:
         "told",  # when progress was last told
         "held_ns",  # how long its steps have taken
         "files",  # how many of its results are files
+        "programs",  # what asyncio has started for it
     )
 
     def __init__(self, number, index, attempt, parameters, item, job, outputs):
@@ -51,6 +52,7 @@ class Task:
         self.told = 0.0
         self.held_ns = 0
         self.files = 0
+        self.programs = ()
 
 
 def tasks_of(message):

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 
+from .descendants import end_those_of_thread
 from .run_queue import RUN_QUEUE_TASK_NS_MIN, RunQueue
 from .runner import Runner
 from .setups import Setups
@@ -155,6 +156,8 @@ class ThreadMode(SideBySide):
         if self.enter(task, runner):
             ending = self.attempt(task, call, runner, setups)
         current.reset(token)
+        if task.stop_sent and task.began:
+            end_those_of_thread(threading.get_native_id(), task.began)
         if ending is None:
             ending = {"ending": "cancelled"}
         ending["cpu_ns"] = time.thread_time_ns() - cpu
