@@ -41,9 +41,13 @@ class WorkerCheck(unittest.TestCase):
         self.assertEqual(status, 0)
         self.assertIn("process", {line["mode"] for line in lines})
 
-    def test_perl_passes(self):
-        self.passes({"process"}, "perl",
-                    os.path.join(HERE, "workers/perl/worker.pl"))
+    def test_perl_passes_with_sixty_lines(self):
+        worker = os.path.join(HERE, "workers/perl/worker.pl")
+        self.passes({"process"}, "perl", worker)
+        with open(worker, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        self.assertLessEqual(len(lines), 60)
+        self.assertLessEqual(max(map(len, lines)), 100)
 
     def test_node_passes(self):
         self.passes({"process"}, "node",

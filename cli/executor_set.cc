@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "base/environment.h"
 #include "base/log.h"
+#include "cli/own_workers.h"
 #include "cli/plugins.h"
 #include "cli/usable_cores.h"
 #include "executors/async/async_executor.h"
@@ -53,6 +54,15 @@ void AddPluginWorkers(std::vector<WorkerCommand>& workers) {
     command.job_types = plugin.job_types;
     command.name = "the worker of plugin '" + plugin.name + "'";
     workers.push_back(std::move(command));
+  }
+}
+
+void AddOwnWorkers(std::vector<WorkerCommand>& workers) {
+  for (const OwnWorker& worker : KnownOwnWorkers()) {
+    if (worker.argv.empty()) continue;
+    workers.push_back({.argv = worker.argv,
+                       .job_types = {worker.type},
+                       .name = "the worker of '" + worker.type + "'"});
   }
 }
 
@@ -167,6 +177,7 @@ absl::StatusOr<ExecutorEntry> MakeProcessPool(
   options.groups = PlacesForGroups();
   options.workers = {NativeWorker(kSelf), PythonWorker(*script)};
   AddPluginWorkers(options.workers);
+  AddOwnWorkers(options.workers);
   absl::StatusOr<std::unique_ptr<Spawner>> spawner = Spawner::Launch(kSelf);
   if (!spawner.ok()) return spawner.status();
   absl::StatusOr<std::unique_ptr<ProcessPoolExecutor>> executor =

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "base/environment.h"
 #include "cli/command.h"
+#include "cli/own_workers.h"
 #include "cli/plugins.h"
 #include "cli/print.h"
 #include "cli/version.h"
@@ -114,6 +115,15 @@ class CommandLine {
     return sub;
   }
 
+  // A command that knows the job types that were added.
+  CLI::App* AddLearning(const std::string& name, const std::string& meaning,
+                        std::function<ExitCode()> command) {
+    return Add(name, meaning, [this, command] {
+      const absl::Status learnt = Learn();
+      return learnt.ok() ? command() : Fail(learnt);
+    });
+  }
+
   static void AddKey(CLI::App* sub, std::string& key) {
     sub->add_option("--key", key,
                     "key file made by keygen, for a coordinator with keys "
@@ -132,20 +142,20 @@ class CommandLine {
   }
 
   void AddSubmitting() {
-    CLI::App* run = Add("run", "submit a spec, watch it, sum up", [this] {
-      run_.common = common_;
-      Learn();
-      return RunCommand(run_);
-    });
+    CLI::App* run =
+        AddLearning("run", "submit a spec, watch it, sum up", [this] {
+          run_.common = common_;
+          return RunCommand(run_);
+        });
     run->add_option("FILE", run_.file, "YAML spec, - for stdin")->required();
     run->add_flag("--quiet", run_.quiet, "no progress");
     AddCommon(run);
 
-    CLI::App* submit = Add("submit", "submit a spec and return", [this] {
-      submit_.common = common_;
-      Learn();
-      return SubmitCommand(submit_);
-    });
+    CLI::App* submit =
+        AddLearning("submit", "submit a spec and return", [this] {
+          submit_.common = common_;
+          return SubmitCommand(submit_);
+        });
     submit->add_option("FILE", submit_.file, "YAML spec, - for stdin")
         ->required();
     submit
@@ -155,40 +165,41 @@ class CommandLine {
         ->check(CheckKey);
     AddCommon(submit);
 
-    CLI::App* plan = Add("plan", "check a spec and say what would run", [this] {
-      submit_.common = common_;
-      Learn();
-      return PlanCommand(submit_);
-    });
+    CLI::App* plan =
+        AddLearning("plan", "check a spec and say what would run", [this] {
+          submit_.common = common_;
+          return PlanCommand(submit_);
+        });
     plan->add_option("FILE", submit_.file, "YAML spec, - for stdin")
         ->required();
     plan->add_flag("--json", common_.json, "print JSON to stdout");
 
-    CLI::App* types =
-        Add("types", "list the job types and their facts", [this] {
-          Learn();
-          return TypesCommand(types_);
-        });
+    CLI::App* types = AddLearning("types", "list the job types and their facts",
+                                  [this] { return TypesCommand(types_); });
     types->add_option("TYPE", types_.type, "all of this one");
     types->add_flag("--json", types_.json, "print JSON to stdout");
 
     CLI::App* schema =
-        Add("schema", "print the JSON schema of the spec", [this] {
-          Learn();
-          return SchemaCommand();
-        });
-    for (CLI::App* sub : {run, submit, plan, types, schema}) AddPlugins(sub);
+        AddLearning("schema", "print the JSON schema of the spec",
+                    [this] { return SchemaCommand(); });
+    for (CLI::App* sub : {run, submit, plan, types, schema}) AddLearnt(sub);
   }
 
-  void AddPlugins(CLI::App* sub) {
+  void AddLearnt(CLI::App* sub) {
     sub->add_option("--plugin", plugins_,
                     "shared object that adds job types, may be given again "
                     "(and REMUDA_PLUGINS, with colons between)")
         ->allow_extra_args(false);
+    sub->add_option("--worker", workers_,
+                    "TYPE=COMMAND: a worker in any language that adds a job "
+                    "type, may be given again (and REMUDA_WORKERS, with "
+                    "semicolons between); TYPE alone where others host it")
+        ->allow_extra_args(false);
   }
 
-  // The plugins' job types, for commands that look into specs or run them.
-  void Learn() {
+  // The job types of plugins and of workers of one's own, for commands that
+  // look into specs or run them.
+  absl::Status Learn() {
     std::vector<std::string> paths;
     std::istringstream listed(FromEnvironment("REMUDA_PLUGINS"));
     for (std::string path; std::getline(listed, path, ':');) {
@@ -196,6 +207,9 @@ class CommandLine {
     }
     paths.insert(paths.end(), plugins_.begin(), plugins_.end());
     LearnPlugins(paths);
+    std::string workers = FromEnvironment("REMUDA_WORKERS");
+    for (const std::string& worker : workers_) workers += ";" + worker;
+    return LearnOwnWorkers(workers);
   }
 
   void AddPluginProbe() {
@@ -289,10 +303,9 @@ class CommandLine {
   }
 
   void AddServing() {
-    CLI::App* coordinator = Add("coordinator", "serve as coordinator", [this] {
-      Learn();
-      return CoordinatorCommand(coordinator_);
-    });
+    CLI::App* coordinator =
+        AddLearning("coordinator", "serve as coordinator",
+                    [this] { return CoordinatorCommand(coordinator_); });
     coordinator
         ->add_option("--listen", coordinator_.listen,
                      "tcp://HOST:PORT or ipc://PATH; port 0 picks one and "
@@ -318,12 +331,10 @@ class CommandLine {
 
     AddApi(coordinator);
 
-    CLI::App* agent = Add("agent", "serve as agent", [this] {
-      Learn();
-      return AgentCommand(agent_);
-    });
-    AddPlugins(coordinator);
-    AddPlugins(agent);
+    CLI::App* agent = AddLearning("agent", "serve as agent",
+                                  [this] { return AgentCommand(agent_); });
+    AddLearnt(coordinator);
+    AddLearnt(agent);
     agent
         ->add_option("--coordinator", agent_.coordinator,
                      "its address (or REMUDA_COORDINATOR)")
@@ -431,6 +442,7 @@ class CommandLine {
   WorkerCheckOptions worker_check_;
   TokenOptions token_;
   std::vector<std::string> plugins_;
+  std::vector<std::string> workers_;
   std::string probed_;
 };
 

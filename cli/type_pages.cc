@@ -58,7 +58,8 @@ Json ValueOf(const JobType& type) {
           {"executors", std::move(executors)},
           {"runs_user_code", type.runs_user_code},
           {"enforce_hard", type.killable},
-          {"parameters", ParametersOf(type)}};
+          {"parameters", ParametersOf(type)},
+          {"takes_any_parameters", type.takes_any_parameters}};
 }
 
 }  // namespace
@@ -101,6 +102,7 @@ std::string TypePage(const JobType& type) {
   for (const ParameterFact& fact : type.parameters) {
     width = std::max(width, fact.name.size());
   }
+  if (type.takes_any_parameters) text += "  parameters  any, under `with`\n";
   if (!type.parameters.empty()) text += "  parameters, under `with`:\n";
   for (const ParameterFact& fact : type.parameters) {
     std::string name = fact.name;

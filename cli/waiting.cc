@@ -9,6 +9,14 @@
 namespace remuda {
 namespace {
 
+// An agent that says no types may run any: an older coordinator leaves them
+// out.
+bool Hosts(const AgentSummary& agent, const std::string& type) {
+  const std::vector<std::string>& types = agent.job_types;
+  return types.empty() ||
+         std::find(types.begin(), types.end(), type) != types.end();
+}
+
 bool Waits(const JobSummary& job) {
   return !IsTerminal(job.state) &&
          job.tasks[static_cast<size_t>(TaskState::kRunning)] == 0 &&
@@ -23,15 +31,22 @@ std::string WhyWaiting(const JobSummary& job,
   const std::string executor(Name(job.executor));
   uint64_t slots_most = 0;
   bool is_online = false;
+  bool is_hosted = false;
   for (const AgentSummary& agent : agents) {
     if (agent.state != AgentState::kOnline) continue;
     is_online = true;
+    if (!Hosts(agent, job.type)) continue;
+    is_hosted = true;
     const auto slots = agent.executors.find(executor);
     if (slots == agent.executors.end()) continue;
     slots_most = std::max(slots_most, slots->second);
   }
   if (slots_most >= job.slots_each) return "";
   if (!is_online) return "no agent is online";
+  if (!is_hosted) {
+    return "no online agent runs jobs of type '" + job.type +
+           "'; start one with the --plugin or --worker that has it";
+  }
   if (slots_most == 0) return "no online agent has the executor " + executor;
   return "no online agent has " + std::to_string(job.slots_each) +
          " cpus for a task: the most slots of " + executor + " are " +

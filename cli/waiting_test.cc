@@ -31,6 +31,20 @@ TEST(WhyWaitingTest, NamesTheMissingExecutor) {
             "no online agent has the executor process-pool");
 }
 
+TEST(WhyWaitingTest, NamesTheMissingType) {
+  JobSummary job = Waiting();
+  job.type = "perl.eval";
+  AgentSummary agent = With("process-pool", 4);
+  EXPECT_EQ(WhyWaiting(job, {agent}), "");
+  agent.job_types = {"noop", "sleep"};
+  EXPECT_EQ(WhyWaiting(job, {agent}),
+            "no online agent runs jobs of type 'perl.eval'; start one with "
+            "the --plugin or --worker that has it");
+  AgentSummary other = agent;
+  other.job_types.push_back("perl.eval");
+  EXPECT_EQ(WhyWaiting(job, {agent, other}), "");
+}
+
 TEST(WhyWaitingTest, NamesTheMissingCpus) {
   JobSummary wide = Waiting();
   wide.slots_each = 8;

@@ -58,6 +58,7 @@ struct JobType {
   bool killable = false;                     // `enforce: hard` can be kept
   bool declares_workload = false;            // by its parameter `workload`
   std::vector<ParameterFact> parameters = {};
+  bool takes_any_parameters = false;  // beside those: they are not known
 };
 
 // The types that ship, in the order of their names.

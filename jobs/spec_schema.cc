@@ -154,7 +154,7 @@ Json RuleOf(const JobType& type) {
                    {"description", type.meaning},
                    {"properties", std::move(properties)},
                    {"required", required},
-                   {"additionalProperties", false}}}}}};
+                   {"additionalProperties", type.takes_any_parameters}}}}}};
   if (!required.empty()) then["required"] = {"with"};
   return {{"if", {{"properties", {{"type", {{"const", type.name}}}}}}},
           {"then", std::move(then)}};
@@ -205,6 +205,7 @@ std::string ReferenceMarkdown() {
     }
     text += "\n### " + type.name + "\n\n" + type.meaning +
             " Executors: " + JoinNames(executors) + ".\n";
+    if (type.takes_any_parameters) text += "\nAny parameters.\n";
     if (type.parameters.empty()) continue;
     text += "\n" + Row("parameter", "value", "", "meaning");
     text += "|---|---|---|---|\n";

@@ -198,7 +198,11 @@ class ShapeChecker {
         key.path == "spec.type"
             ? "unknown job type " + Quote(value.text)
             : Shown(key) + " cannot be " + Quote(value.text);
-    context_.Report(value, what + DidYouMean(value.text, words));
+    std::string names = DidYouMean(value.text, words);
+    if (key.path == "spec.type" && names.find("did you mean") == names.npos) {
+      names += ", and what a --plugin or --worker adds";
+    }
+    context_.Report(value, what + names);
   }
 
   void CheckNumber(const YamlNode& value, const SpecKey& key) {

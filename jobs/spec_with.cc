@@ -57,12 +57,18 @@ class WithReader {
   }
 
  private:
+  static const ParameterFact& AnyFact() {
+    static const auto& any = *new ParameterFact{.kind = Kind::kAny};
+    return any;
+  }
+
   const ParameterFact* FindFact(const YamlNode& name) {
     std::vector<std::string> names;
     for (const ParameterFact& fact : type_.parameters) {
       if (fact.name == name.text) return &fact;
       names.push_back(fact.name);
     }
+    if (type_.takes_any_parameters) return &AnyFact();
     context_.Report(
         name,
         "job type '" + type_.name + "' has no parameter " + Quote(name.text) +

@@ -420,6 +420,7 @@ pb::AgentSummaries ToPb(const AgentSummaries& in) {
       (*to->mutable_labels())[key] = value;
     }
     to->set_running(agent.running);
+    for (const std::string& type : agent.job_types) to->add_job_types(type);
   }
   return out;
 }
@@ -431,13 +432,15 @@ absl::StatusOr<ClientReply> FromPb(pb::AgentSummaries& in) {
     if (!IsEnum(agent.state(), AgentState::kLost)) {
       return Malformed("impossible agent");
     }
+    if (TooLong(agent.job_types())) return Malformed("too many job types");
     out.agents.push_back(
         {.id = AgentId{agent.id()},
          .name = std::move(*agent.mutable_name()),
          .state = static_cast<AgentState>(agent.state()),
          .executors = {agent.executors().begin(), agent.executors().end()},
          .labels = {agent.labels().begin(), agent.labels().end()},
-         .running = agent.running()});
+         .running = agent.running(),
+         .job_types = {agent.job_types().begin(), agent.job_types().end()}});
   }
   return out;
 }

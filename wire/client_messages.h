@@ -191,6 +191,7 @@ struct AgentSummary {
   std::map<std::string, uint64_t> executors;  // name -> slots
   std::map<std::string, std::string> labels;
   uint64_t running = 0;
+  std::vector<std::string> job_types;  // sorted; empty: without a session
 
   friend bool operator==(const AgentSummary&, const AgentSummary&) = default;
 };

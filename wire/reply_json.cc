@@ -122,7 +122,8 @@ std::string AgentsJson(const std::vector<AgentSummary>& agents) {
                     {"state", std::string(Name(agent.state))},
                     {"executors", agent.executors},
                     {"labels", agent.labels},
-                    {"running", agent.running}});
+                    {"running", agent.running},
+                    {"job_types", agent.job_types}});
   }
   return Dump({{"agents", std::move(list)}});
 }

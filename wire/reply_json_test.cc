@@ -96,11 +96,13 @@ TEST(AgentsJsonTest, HasTheFixedMembers) {
   agent.id = AgentId{2};
   agent.executors = {{"async", 10'000}};
   agent.labels = {{"zone", "a"}};
+  agent.job_types = {"noop", "perl.eval"};
   const json row = json::parse(AgentsJson({agent}))["agents"][0];
   EXPECT_EQ(row["id"], "2");
   EXPECT_EQ(row["state"], "online");
   EXPECT_EQ(row["executors"]["async"], 10'000);
   EXPECT_EQ(row["labels"]["zone"], "a");
+  EXPECT_EQ(row["job_types"], (json{"noop", "perl.eval"}));
 }
 
 TEST(JobJsonTest, IsOneOfTheList) {

@@ -78,6 +78,7 @@ std::vector<AgentSummary> Core::agents() const {
     for (const uint64_t running : agent.outstanding) {
       summary.running += running;
     }
+    if (agent.session.has_value()) summary.job_types = agent.session->job_types;
   }
   return summaries;
 }

@@ -70,8 +70,9 @@ class Preparation {
     if (!job.ok()) return job.status();
     const JobType* type = FindJobType(job->type);
     if (type == nullptr) {
-      return absl::InvalidArgumentError("there is no job type '" + job->type +
-                                        "'");
+      return absl::InvalidArgumentError(
+          "this coordinator knows no job type '" + job->type +
+          "'; a --plugin or --worker that adds it has to be given to it too");
     }
     absl::StatusOr<ExecutorChoice> choice = ChooseExecutor(*job, *type);
     if (!choice.ok()) return choice.status();
