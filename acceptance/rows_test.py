@@ -4,8 +4,10 @@ Each test runs one example as it lies in jobs/examples and looks at what came
 of it, which executor ran it and why.
 """
 
+import html
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import unittest
@@ -13,6 +15,7 @@ import unittest
 from cluster import ROOT, Cluster, wait_until
 
 EXAMPLES = ROOT / "jobs/examples"
+TUTORIAL = ROOT / "bench/tutorial"
 
 
 class Rows(unittest.TestCase):
@@ -112,6 +115,45 @@ spec:
         self.assertEqual(self.outputs(job),
                          [computing.digest(name) for name in
                           ("ada", "grace", "edsger", "barbara")])
+        self.assertNotIn("loop_blocked", self.notes(job))
+
+    def test_s7_the_tutorials_crawler_runs_unchanged(self):
+        clone = self.cluster.folder / "clone"
+        shutil.copytree(EXAMPLES, clone / "jobs/examples")
+        shutil.copytree(TUTORIAL, clone / "bench/tutorial")
+        site = clone / "site"
+        site.mkdir()
+        titles = [f"Page {number} & more" for number in range(1, 401)]
+        for number, title in enumerate(titles):
+            (site / f"{number:03}.html").write_text(
+                f"<title>{html.escape(title)}</title>")
+        (site / "zzz.html").write_text("<p>a page without a title")
+        urls = clone / "jobs/examples/urls.txt"
+        server = subprocess.Popen(
+            ["/usr/bin/python3", EXAMPLES / "serve_pages.py", site, urls],
+            stdout=subprocess.PIPE, text=True)
+        try:
+            server.stdout.readline()  # it listens, and has written the URLs
+            done = self.cluster.remuda(
+                "run", clone / "jobs/examples/crawler.yaml", "--json")
+            (job,) = json.loads(done.stdout)["jobs"]
+            rows = self.cluster.results(job["id"])
+            # The script that the function is from, over the good pages.
+            urls.write_text("".join(row["item"] + "\n" for row in rows[:-1]))
+            script = subprocess.run(
+                ["/usr/bin/python3", TUTORIAL / "crawler.py", urls],
+                capture_output=True, text=True, check=True)
+        finally:
+            server.kill()
+            server.communicate()
+        self.assertEqual(job["executor"], "async")
+        self.assertIn("async def", job["executor_reason"])
+        self.assertEqual([row["output"] for row in rows[:-1]], titles)
+        self.assertEqual(script.stdout, "400\n")
+        # Where the script would have ended, one task has.
+        self.assertEqual(rows[-1]["state"], "failed")
+        self.assertIn("AttributeError", rows[-1]["error"])
+        self.assertEqual(job["state"], "succeeded")
         self.assertNotIn("loop_blocked", self.notes(job))
 
     def test_s9_the_interpreter_says_what_it_is(self):
