@@ -188,22 +188,28 @@ spec:
             self.assertEqual(notes[code]["function"], "blocks_the_loop")
             self.assertTrue(notes[code]["file"].endswith("traps.py"))
             self.assertIn("time.sleep", notes[code]["text"])
-        self.assertEqual(self.failure(jobs["nests-a-loop"]),
-                         "await the coroutine instead")
+        self.assertIn("await the coroutine instead",
+                      self.failure(jobs["nests-a-loop"]))
         shared = self.notes(jobs["shares-a-connection"])["shared_object"]
         self.assertIn("sqlite3.Connection", shared["text"])
         self.assertIn("setup: {shared:", shared["text"])
-        self.assertEqual(self.failure(jobs["forgets-to-await"]),
-                         "which nobody awaits")
+        self.assertIn("which nobody awaits",
+                      self.failure(jobs["forgets-to-await"]))
+        told = self.notes(jobs["returns-a-set"])["result_not_json"]
+        self.assertEqual(told["function"], "returns_what_is_not_json")
+        for name, words in [
+                ("returns-a-set", "the result is of type set"),
+                ("yields", "is a def with yield, a generator"),
+                ("hands-over-a-lambda", "define it with def at the top of"),
+                ("hands-over-a-connection", "argument 0, of type sqlite3."),
+                ("forks-among-threads", "subprocess")]:
+            self.assertIn(words, self.failure(jobs[name]))
 
     def failure(self, job):
-        """The words that matter, if the only task failed with them."""
+        """The line for a person, if the only task failed."""
         (row,) = self.cluster.results(job["id"])
         self.assertEqual(row["state"], "failed")
-        for words in ("await the coroutine instead", "which nobody awaits"):
-            if words in row["error"].splitlines()[0]:
-                return words
-        return row["error"]
+        return row["error"].splitlines()[0]
 
     def test_s12_a_plain_function_on_async_is_refused(self):
         spec = self.cluster.spec("plain", f"""

@@ -182,6 +182,38 @@ class AnyMode:
         self.write("g", "async def f():\n    yield 1\n")
         self.failed(self.worker.run("g:f"), "asynchronous generator")
 
+    def test_results_that_cannot_be_json_are_told_before_they_are(self):
+        self.write(
+            "t",
+            """
+            import pathlib, socket, typing
+            class Page: pass
+            async def makes(): return 1
+            async def page() -> Page: return 1
+            async def later() -> "set[str]": return 1
+            async def numbers() -> "set": return 1
+            async def ends() -> socket.socket: return 1
+            async def fine() -> dict: return {}
+            async def path() -> pathlib.Path: return 1
+            async def any() -> object: return 1
+            async def sequence() -> typing.Sequence: return []
+            async def unclear() -> "NoSuchName": return 1
+            """,
+        )
+        for name in "makes fine path any sequence unclear".split():
+            self.worker.run(f"t:{name}")
+        self.assertEqual(self.worker.of_type("finding"), [])
+        for name, kind in [("page", "t.Page"), ("later", "set"), ("numbers", "set"), ("ends", "socket")]:
+            self.succeeded(self.worker.run(f"t:{name}"))
+            self.succeeded(self.worker.run(f"t:{name}"))
+            (finding,) = self.worker.of_type("finding")[-1:]
+            self.assertEqual(finding["code"], "result_not_json")
+            self.assertEqual(finding["function"], name)
+            self.assertIn(kind, finding["text"])
+            self.assertTrue(finding["file"].endswith("t.py"))
+            self.assertGreater(finding["line"], 0)
+        self.assertEqual(len(self.worker.of_type("finding")), 4)
+
     def test_prints_are_the_tasks(self):
         ids = self.worker.start(self.f("talk"), count=20)
         for each in ids:

@@ -115,6 +115,7 @@ class Preflight:
         self.failed(
             self.worker.run("q:f"), "ModuleNotFoundError", "nosuch_library", "q.py"
         )
+        self.failed(self.worker.run("q:f"), f"in {sys.executable}", "`python`")
         self.write("r", "f = 5\n")
         self.failed(self.worker.run("r:f"), "of type int, not a function")
 
@@ -128,6 +129,10 @@ class ProcessModeTest(Preflight, WorkerTest):
     def test_a_coroutine_of_a_plain_function(self):
         self.write("c", "async def g(): pass\ndef f(): return g()\n")
         self.failed(self.worker.run("c:f"), "plain def that returned a coroutine")
+
+    def test_a_generator(self):
+        self.write("y", "def f():\n    open('began', 'w')\n    yield 1\n")
+        self.failed(self.worker.run("y:f"), "'y:f' is a def with yield", "a list")
 
     def test_a_task_may_fork(self):
         self.write(
@@ -149,6 +154,11 @@ class ThreadModeTest(Preflight, WorkerTest):
     def test_a_coroutine_of_a_plain_function(self):
         self.write("c", "async def g(): pass\ndef f(): return g()\n")
         self.failed(self.worker.run("c:f"), "plain def that returned a coroutine")
+
+
+    def test_a_generator(self):
+        self.write("y", "def f():\n    yield 1\n")
+        self.failed(self.worker.run("y:f"), "'y:f' is a def with yield", "a list")
 
 
 class LoopModeTest(Preflight, WorkerTest):
@@ -197,7 +207,8 @@ class CheckTest(unittest.TestCase):
             "    def other(self): time.sleep(1)\n"
             "made = slow\n"
             "async def many():\n    yield 1\n"
-            "@made\ndef decorated(): pass\n",
+            "@made\ndef decorated(): pass\n"
+            "def gives():\n    yield 1\n",
         )
         os.mkdir(os.path.join(self.folder.name, "package"))
         self.write("package/__init__.py", "from .inner import f as g\n")
@@ -226,6 +237,9 @@ class CheckTest(unittest.TestCase):
         self.assertEqual(self.check("m:made")[:3], ("unknown", "m.py", 10))
         self.assertEqual(self.check("m:many")[0], "unknown")
         self.assertIn("asynchronous generator", self.check("m:many")[4])
+        form, _, line, (finding,), problem = self.check("m:gives")
+        self.assertEqual((form, problem), ("plain", None))
+        self.assertEqual((finding["code"], finding["line"]), ("result_not_json", line))
         self.assertEqual(self.check("m:decorated")[0], "unknown")
         self.assertIn("decorator", self.check("m:decorated")[4])
         self.assertIn("no 'missing'", self.check("m:missing")[4])

@@ -9,17 +9,20 @@ from .task import TaskFailed
 WORLDS_MAX = 16  # sets of folders whose modules are kept
 JOBS_REMEMBERED_MAX = 64
 
+CO_GENERATOR = 0x20
 CO_COROUTINE = 0x80
 CO_ITERABLE_COROUTINE = 0x100
 CO_ASYNC_GENERATOR = 0x200
 
 
 def form_of(function):
-    """ "async", "plain", or "generator" for an async def that yields."""
+    """ "async", "plain", "generator", or "async generator"."""
     for _ in range(16):  # of wrappers around wrappers
         code = getattr(function, "__code__", None)
         flags = getattr(code, "co_flags", 0)
         if flags & CO_ASYNC_GENERATOR:
+            return "async generator"
+        if flags & CO_GENERATOR and not flags & CO_ITERABLE_COROUTINE:
             return "generator"
         if flags & (CO_COROUTINE | CO_ITERABLE_COROUTINE):
             return "async"
@@ -175,6 +178,10 @@ class Functions:
             if error.name is None or not (module_name + ".").startswith(
                 error.name + "."
             ):
+                error.msg = (
+                    f"{error.msg} (in {sys.executable}; `python` under `with` may "
+                    "name the interpreter that has it)"
+                )
                 raise
             looked = ", ".join(entry or os.getcwd() for entry in sys.path)
             raise TaskFailed(

@@ -37,10 +37,15 @@ def users_frame(frame):
 def check_form(function, mode):
     """Errors: TaskFailed if this mode cannot run it."""
     name, form = function.name, function.form
-    if form == "generator":
+    if form == "async generator":
         raise TaskFailed(
             f"'{name}' is an async def with yield, an asynchronous generator: "
             "return a list instead"
+        )
+    if form == "generator":
+        raise TaskFailed(
+            f"'{name}' is a def with yield, a generator, which is no result that "
+            "can be sent: return a list instead"
         )
     if mode == "loop" and form != "async":
         raise TaskFailed(

@@ -128,6 +128,17 @@ def is_generator(node):
     return False
 
 
+def generator_finding(qualified, module, node):
+    return {
+        "code": "result_not_json",
+        "text": f"'{qualified}' is a def with yield, a generator, which is no result "
+        "that can be sent, so each task would fail: return a list instead",
+        "function": qualified,
+        "file": module.path,
+        "line": node.lineno,
+    }
+
+
 def look_at(name, folders):
     """What `--check` prints."""
     seen = {"form": "unknown", "file": None, "line": None, "findings": []}
@@ -147,6 +158,8 @@ def look_at(name, folders):
             seen["problem"] = f"'{qualified}' is what its decorator makes of it"
             return seen
         seen["form"] = "plain"
+        if is_generator(node):
+            seen["findings"] = [generator_finding(qualified, module, node)]
         return seen
     if is_generator(node):
         seen["problem"] = f"'{qualified}' is an asynchronous generator"

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from . import setups
+from . import result_types, setups
 from .arguments import arguments_of, folders_of
 from .failures import describe_exception, describe_exit
 from .functions import Functions
@@ -108,6 +108,9 @@ class Worker:
     def check(self, function, task):
         """A mode's own checks, before a function's first task."""
         self.check_gil(function, task)
+        finding = result_types.finding_of(function, task.job)
+        if finding is not None:
+            self.channel.send([finding])
 
     def check_gil(self, function, task):
         if self.facts["gil"]:
