@@ -87,9 +87,17 @@ class Rows(unittest.TestCase):
 
     def test_s5_the_right_tool(self):
         jobs = self.run_example("vectorized")
-        self.assertEqual(self.outputs(jobs["as-a-list"]),
-                         self.outputs(jobs["with-numpy"]))
+        done = {name: self.outputs(job)[0] for name, job in jobs.items()}
+        x_twice = 2 * sum(i % 1000 for i in range(1000000))
+        y = sum(i % 997 for i in range(1000000)) / 2
+        self.assertEqual({name: output["sum"] for name, output in
+                          done.items()},
+                         dict.fromkeys(("as-a-list", "with-numpy",
+                                        "with-simd"), x_twice + y))
+        for output in done.values():
+            self.assertGreater(output["seconds"], 0)
         self.assertIn("as it has cpus", jobs["with-numpy"]["executor_reason"])
+        self.assertEqual(jobs["with-simd"]["executor"], "thread-pool")
 
     def test_s5_threads_of_libraries_are_capped(self):
         spec = self.cluster.spec("caps", """

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 
 
 def cpu_heavy(n):
@@ -11,8 +12,11 @@ def cpu_heavy(n):
 def double_and_add_list(n):
     """x * 2 + y over two lists, in Python."""
     x = [float(i % 1000) for i in range(n)]
-    y = [float(i % 7) for i in range(n)]
-    return sum(a * 2 + b for a, b in zip(x, y))
+    y = [i % 997 / 2 for i in range(n)]
+    start = time.perf_counter()
+    result = [a * 2 + b for a, b in zip(x, y)]
+    seconds = time.perf_counter() - start
+    return {"n": n, "sum": sum(result), "seconds": seconds}
 
 
 def double_and_add_numpy(n):
@@ -20,8 +24,11 @@ def double_and_add_numpy(n):
     import numpy
 
     x = numpy.arange(n) % 1000.0
-    y = numpy.arange(n) % 7.0
-    return float((x * 2 + y).sum())
+    y = numpy.arange(n) % 997 / 2
+    start = time.perf_counter()
+    result = x * 2 + y
+    seconds = time.perf_counter() - start
+    return {"n": n, "sum": float(result.sum()), "seconds": seconds}
 
 
 def digest(text):
