@@ -219,6 +219,33 @@ class NewcomerTest(ApiTest):
         self.assertEqual(api.ask("POST", "/v1/jobs/99/cancel")[0], 404)
         self.assertEqual(api.ask("GET", "/v1/jobs?limit=x")[0], 400)
 
+    def test_a_python_function_is_not_looked_into(self):
+        """No client has looked at its source; the spec says what it is."""
+        api = self.start()
+        folder = self.cluster.folder
+        (folder / "functions.py").write_text(
+            "async def waits(n): return n\ndef plain(n): return n\n")
+
+        def run(function, *lines):
+            spec = job_text("python", "python", [
+                f'with: {{function: "functions:{function}", args: [1], '
+                f'path: ["{folder}"]}}', *lines])
+            status, _, said = api.ask("POST", "/v1/jobs", spec, YAML)
+            self.assertEqual(status, 202, said)
+            job = api.wait(said["jobs"][0]["id"])
+            (row,) = self.cluster.results(job["id"])
+            return job, row
+
+        job, row = run("waits")
+        self.assertEqual((job["executor"], row["output"]), ("process-pool", 1))
+        self.assertIn("say executor: async", job["executor_reason"])
+        job, row = run("waits", "executor: async")
+        self.assertEqual((job["executor"], row["output"]), ("async", 1))
+        self.assertEqual(job["executor_reason"], "the spec asks for it")
+        job, row = run("plain", "executor: async")
+        self.assertEqual(job["state"], "failed")
+        self.assertIn("executor: async needs an async def", row["error"])
+
     def test_pages_and_failures(self):
         api = self.start()
         job = api.submit(noop(5000))["jobs"][0]["id"]

@@ -154,6 +154,14 @@ std::string_view WhyWorse(const WorkFacts& facts, ExecutorKind kind) {
   return "";
 }
 
+// With the form the table would perhaps have chosen otherwise, and the person
+// could have it so. Types that declare their workload are calls of functions.
+bool MissesTheForm(const JobType& type, const WorkFacts& facts) {
+  return type.declares_workload && facts.form == CodeForm::kUnknown &&
+         (facts.workload == Workload::kIo ||
+          facts.workload == Workload::kUnknown);
+}
+
 absl::Status CheckHard(const Job& job, const JobType& type) {
   if (!job.timeout_is_hard) return absl::OkStatus();
   if (type.killable && CanRunOn(type, kProcessPool)) return absl::OkStatus();
@@ -253,7 +261,13 @@ absl::StatusOr<ExecutorChoice> ChooseExecutor(const Job& job,
                                     : ", which this type cannot run on; ");
   }
   absl::StatusOr<ExecutorChoice> choice = ByTable(job, type, *facts);
-  if (choice.ok()) choice->reason = refused + choice->reason;
+  if (!choice.ok()) return choice;
+  choice->reason = refused + choice->reason;
+  if (MissesTheForm(type, *facts)) {
+    choice->reason +=
+        "; the source of its function was not seen: if it is an async def, say "
+        "executor: async";
+  }
   return choice;
 }
 

@@ -43,6 +43,20 @@ TEST(ExecutorChoiceTest, ShippedTypesFollowTheTree) {
             std::string::npos);
 }
 
+TEST(ExecutorChoiceTest, SaysThatTheSourceWasNotSeenWhereThatMatters) {
+  const auto says = [](CodeForm form, const std::string& workload) {
+    return Choice(Python(form, workload), "python")
+               .reason.find("say executor: async") != std::string::npos;
+  };
+  EXPECT_TRUE(says(CodeForm::kUnknown, ""));
+  EXPECT_TRUE(says(CodeForm::kUnknown, "io"));
+  EXPECT_FALSE(says(CodeForm::kUnknown, "cpu"));
+  EXPECT_FALSE(says(CodeForm::kPlain, ""));
+  EXPECT_FALSE(says(CodeForm::kAsync, "io"));
+  EXPECT_EQ(Choice({}, "command").reason.find("say executor: async"),
+            std::string::npos);
+}
+
 TEST(ExecutorChoiceTest, UserCodeFollowsTheTree) {
   const auto kind = [](CodeForm form, const std::string& workload) {
     return Choice(Python(form, workload), "python").kind;
