@@ -47,11 +47,13 @@ std::vector<std::string> NativeTypesOn(ExecutorKind kind) {
 }
 
 // Workers of its own for each plugin, so that one's crash is not another's.
-void AddPluginWorkers(std::vector<WorkerCommand>& workers) {
+void AddPluginWorkers(ExecutorKind kind, std::vector<WorkerCommand>& workers) {
   for (const KnownPlugin& plugin : KnownPlugins()) {
+    const auto types = plugin.job_types.find(kind);
+    if (types == plugin.job_types.end()) continue;
     WorkerCommand command = NativeWorker(kSelf);
     command.argv.insert(command.argv.end(), {"--plugin", plugin.path});
-    command.job_types = plugin.job_types;
+    command.job_types = types->second;
     command.name = "the worker of plugin '" + plugin.name + "'";
     workers.push_back(std::move(command));
   }
@@ -113,9 +115,14 @@ absl::StatusOr<RoutedExecutor::Part> MakeHosted(
   options.log_folder = folder + "/logs";
   options.groups = PlacesForGroups();
   options.workers = {PythonWorker(*script)};
+  AddPluginWorkers(kind, options.workers);
   absl::StatusOr<std::unique_ptr<Spawner>> spawner = Spawner::Launch(kSelf);
   if (!spawner.ok()) return spawner.status();
-  std::vector<std::string> types = options.workers.front().job_types;
+  std::vector<std::string> types;
+  for (const WorkerCommand& worker : options.workers) {
+    types.insert(types.end(), worker.job_types.begin(),
+                 worker.job_types.end());
+  }
   absl::StatusOr<std::unique_ptr<HostedExecutor>> executor =
       HostedExecutor::Create(std::move(options), *std::move(spawner),
                              *around.clock, std::move(notify));
@@ -176,7 +183,7 @@ absl::StatusOr<ExecutorEntry> MakeProcessPool(
   options.log_folder = folder + "/logs";
   options.groups = PlacesForGroups();
   options.workers = {NativeWorker(kSelf), PythonWorker(*script)};
-  AddPluginWorkers(options.workers);
+  AddPluginWorkers(ExecutorKind::kProcessPool, options.workers);
   AddOwnWorkers(options.workers);
   absl::StatusOr<std::unique_ptr<Spawner>> spawner = Spawner::Launch(kSelf);
   if (!spawner.ok()) return spawner.status();

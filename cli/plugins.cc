@@ -112,6 +112,13 @@ JobType TypeOf(const json& manifest) {
   type.workload = WorkloadFromName(manifest.at("workload").get<std::string>())
                       .value_or(Workload::kUnknown);
   type.executors = {ExecutorKind::kProcessPool};
+  type.form = CodeForm::kPlain;
+  if (manifest.at("form").get<std::string>() == "coroutine") {
+    type.form = CodeForm::kAsync;
+    type.executors.insert(type.executors.begin(), ExecutorKind::kAsync);
+  } else if (manifest.at("thread_safe").get<bool>()) {
+    type.executors.push_back(ExecutorKind::kThreadPool);
+  }
   type.runs_user_code = true;
   type.killable = true;
   for (const json& parameter : manifest.at("parameters")) {
@@ -145,7 +152,9 @@ absl::Status Add(const std::string& path, const std::string& printed) {
     }
   }
   for (JobType& type : types) {
-    plugin.job_types.push_back(type.name);
+    for (const ExecutorKind kind : type.executors) {
+      plugin.job_types[kind].push_back(type.name);
+    }
     const absl::Status added = AddJobType(std::move(type));
     if (!added.ok()) return added;
   }
@@ -192,11 +201,11 @@ ExitCode PluginProbeCommand(const std::string& path) {
   if (printed < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
     return Fail(absl::InternalError("no standard output"));
   }
-  const absl::StatusOr<const remuda_manifest*> manifest = LoadPlugin(path);
+  const absl::StatusOr<Plugin> plugin = LoadPlugin(path);
   dup2(printed, STDOUT_FILENO);
   close(printed);
-  if (!manifest.ok()) return Fail(manifest.status());
-  PrintData(ManifestJson(**manifest));
+  if (!plugin.ok()) return Fail(plugin.status());
+  PrintData(ManifestJson(*plugin));
   return ExitCode::kOk;
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include "cli/exit_code.h"
+#include "jobs/states.h"
 
 namespace remuda {
 
@@ -11,7 +13,8 @@ namespace remuda {
 struct KnownPlugin {
   std::string path;  // absolute
   std::string name;
-  std::vector<std::string> job_types;
+  // Its job types, by the executor that they can run on.
+  std::map<ExecutorKind, std::vector<std::string>> job_types;
 };
 
 // Reads the manifest of each plugin in a child process and adds its job types.

@@ -12,13 +12,15 @@
 
 namespace {
 
+namespace plugin = remuda::plugin;
+
 enum How { kRuns, kAborts, kHangs, kOtherVersion, kTakenName };
 constexpr How kHow = BROKEN_HOW;
 
 // Its parameter `how` says what a task does.
 class Broken {
  public:
-  std::string Run(std::string_view parameters, remuda::TaskContext&) {
+  std::string Run(std::string_view parameters, plugin::TaskContext&) {
     if (parameters.find("throw") != parameters.npos) {
       throw std::runtime_error("thrown on purpose");
     }
@@ -30,17 +32,19 @@ class Broken {
 constexpr remuda_parameter kParameters[] = {
     {"how", "text", 1, "What the task does: throw, crash or end."}};
 
-constexpr remuda_job_type kJobTypes[] = {
-    remuda::JobTypeOf<Broken>(kHow == kTakenName ? "http.fetch" : "test.broken",
-                              "Breaks on purpose.", "cpu", kParameters, 1)};
+constexpr remuda_job_type kJobTypes[] = {plugin::JobTypeOf<Broken>(
+    {.name = kHow == kTakenName ? "http.fetch" : "test.broken",
+     .meaning = "Breaks on purpose.",
+     .workload = "cpu",
+     .parameters = kParameters})};
 
-constexpr remuda_manifest kManifest = {
-    kHow == kOtherVersion ? 99u : REMUDA_PLUGIN_ABI,
-    sizeof(remuda_job_type),
-    "broken",
-    "1.0",
-    kJobTypes,
-    1};
+constexpr remuda_manifest ManifestThatBreaks() {
+  remuda_manifest manifest = plugin::ManifestOf("broken", "1.0", kJobTypes);
+  if (kHow == kOtherVersion) manifest.abi = 99;
+  return manifest;
+}
+
+constexpr remuda_manifest kManifest = ManifestThatBreaks();
 
 }  // namespace
 

@@ -1,4 +1,5 @@
-// A whole plugin: example.words counts the words of a text file.
+// A whole plugin of the blocking form: example.words counts the words of a
+// text file.
 
 #include <fstream>
 #include <stdexcept>
@@ -8,6 +9,8 @@
 #include "plugins/handler.h"
 
 namespace {
+
+namespace plugin = remuda::plugin;
 
 // The text of the member "file": plugins bring the JSON library they like,
 // and this one needs only a plain path.
@@ -25,13 +28,26 @@ std::string FileOf(std::string_view parameters) {
 
 class Words {
  public:
-  std::string Run(std::string_view parameters, remuda::TaskContext& context) {
+  // Run() keeps nothing in the object.
+  static constexpr bool kThreadSafe = true;
+
+  // Files that one thread has counted, and the room for a word, which is not
+  // made anew for each.
+  struct PerThread {
+    std::string word;
+    size_t files = 0;
+  };
+
+  std::string Run(std::string_view parameters, plugin::TaskContext& context) {
     const std::string path = FileOf(parameters);
     std::ifstream file(path);
     if (!file) throw std::runtime_error("cannot read " + path);
+    auto& mine = context.PerThread<PerThread>();
     size_t words = 0;
-    std::string word;
-    while (file >> word && !context.StopRequested()) ++words;
+    while (file >> mine.word && !context.StopRequested()) ++words;
+    context.Log(plugin::Level::kInfo,
+                path + " is file " + std::to_string(++mine.files) +
+                    " of this thread");
     return "{\"words\":" + std::to_string(words) + "}";
   }
 };
@@ -39,12 +55,14 @@ class Words {
 constexpr remuda_parameter kParameters[] = {
     {"file", "text", 1, "The text file whose words are counted."}};
 
-constexpr remuda_job_type kJobTypes[] = {remuda::JobTypeOf<Words>(
-    "example.words", "Counts the words of a text file.", "cpu", kParameters,
-    1)};
+constexpr remuda_job_type kJobTypes[] = {plugin::JobTypeOf<Words>(
+    {.name = "example.words",
+     .meaning = "Counts the words of a text file.",
+     .workload = "cpu",
+     .parameters = kParameters})};
 
-constexpr remuda_manifest kManifest = {
-    REMUDA_PLUGIN_ABI, sizeof(remuda_job_type), "example", "1.0", kJobTypes, 1};
+constexpr remuda_manifest kManifest =
+    plugin::ManifestOf("example", "1.0", kJobTypes);
 
 }  // namespace
 

@@ -155,7 +155,7 @@ class Thumbnail {
     vips_cache_set_max(0);
   }
 
-  std::string Run(std::string_view text, remuda::TaskContext& context) {
+  std::string Run(std::string_view text, remuda::plugin::TaskContext& context) {
     const Parameters parameters = Parse(text);
     const std::filesystem::path goal(parameters.to);
     const std::string options =
@@ -223,12 +223,14 @@ constexpr remuda_parameter kParameters[] = {
     {"height", "integer", 0, "Of the box that it fits in; 800 if left out."},
     {"quality", "integer", 0, "1 to 100, of JPEG and WebP; 75 if left out."}};
 
-constexpr remuda_job_type kJobTypes[] = {remuda::JobTypeOf<Thumbnail>(
-    "image.thumbnail", "Makes a picture that fits in a box.", "cpu",
-    kParameters, 5)};
+constexpr remuda_job_type kJobTypes[] = {remuda::plugin::JobTypeOf<Thumbnail>(
+    {.name = "image.thumbnail",
+     .meaning = "Makes a picture that fits in a box.",
+     .workload = "cpu",
+     .parameters = kParameters})};
 
-constexpr remuda_manifest kManifest = {
-    REMUDA_PLUGIN_ABI, sizeof(remuda_job_type), "image", "1.0", kJobTypes, 1};
+constexpr remuda_manifest kManifest =
+    remuda::plugin::ManifestOf("image", "1.0", kJobTypes);
 
 }  // namespace
 

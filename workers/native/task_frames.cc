@@ -1,5 +1,6 @@
 #include "workers/native/task_frames.h"
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -34,6 +35,22 @@ TaskBatch::Task ParseTask(const json& entry, JobId job) {
   const auto parameters = entry.find("parameters");
   if (parameters != entry.end()) task.parameters = parameters->dump();
   return task;
+}
+
+absl::StatusOr<PoolMessage> ParseWelcome(const json& message) {
+  WelcomeWorker welcome;
+  const std::string mode = message.value("mode", "process");
+  if (mode == "threads") {
+    welcome.use = WorkerUse::kThreads;
+  } else if (mode == "loop") {
+    welcome.use = WorkerUse::kLoop;
+  } else if (mode != "process") {
+    return absl::InvalidArgumentError("welcome to the unknown mode '" + mode +
+                                      "'");
+  }
+  welcome.slots = std::max<uint64_t>(1, Number(message, "slots"));
+  welcome.log_folder = message.value("log_folder", "");
+  return welcome;
 }
 
 absl::StatusOr<PoolMessage> ParseTasks(const json& message) {
@@ -76,6 +93,7 @@ absl::StatusOr<PoolMessage> ParsePoolMessage(std::string_view body) {
     const json message = json::parse(body);
     const std::string type = message.value("type", "");
     if (type == "tasks") return ParseTasks(message);
+    if (type == "welcome") return ParseWelcome(message);
     if (type == "cancel") return CancelTask{Number(message, "id")};
     if (type == "drain") return DrainWorker{};
     if (type == "ping") return PingWorker{Number(message, "number")};

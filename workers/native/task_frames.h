@@ -37,11 +37,20 @@ struct PingWorker {
   uint64_t number = 0;
 };
 
-// Anything that does not concern a worker that is already welcome.
+// What a worker is used for (docs/WORKER_PROTOCOL.md, "Modes").
+enum class WorkerUse : uint8_t { kProcess, kThreads, kLoop };
+
+struct WelcomeWorker {
+  WorkerUse use = WorkerUse::kProcess;
+  uint64_t slots = 1;  // tasks at the same time, at least 1
+  std::string log_folder;
+};
+
+// Of a type that this worker does not know.
 struct OtherMessage {};
 
-using PoolMessage =
-    std::variant<TaskBatch, CancelTask, DrainWorker, PingWorker, OtherMessage>;
+using PoolMessage = std::variant<TaskBatch, CancelTask, DrainWorker, PingWorker,
+                                 WelcomeWorker, OtherMessage>;
 
 // Errors: InvalidArgument.
 absl::StatusOr<PoolMessage> ParsePoolMessage(std::string_view body);

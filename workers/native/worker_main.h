@@ -6,10 +6,10 @@
 namespace remuda {
 
 // The sub-command `remuda worker FD [--plugin PATH]...`: a process that runs
-// the blocking handlers which ship with Remuda and those of the plugins, one
-// task at a time, for the process pool at the other end of the socket `fd`.
-// docs/WORKER_PROTOCOL.md says what they say. Returns the exit code, when the
-// pool has closed the socket or told it to end.
+// the blocking handlers which ship with Remuda and what the plugins add, in
+// the mode that the pool at the other end of the socket `fd` asks for.
+// docs/WORKER_PROTOCOL.md says what they say. Returns the exit code of a
+// worker that cannot begin; one that can ends the process.
 //
 // Thread: calls it first thing in main(), before any other thread exists.
 int WorkerMain(int fd, const std::vector<std::string>& plugins = {});

@@ -1,0 +1,91 @@
+#include "workers/native/result_batch.h"
+
+#include <utility>
+
+#include "jobs/json_text.h"
+#include "workers/protocol/worker_channel.h"
+
+namespace remuda {
+namespace {
+
+constexpr char kBegin[] = "{\"type\":\"results\",\"results\":[";
+
+// A message that is as long takes no more; results have limits of their own.
+constexpr size_t kMessageBytesMin = size_t{8} << 20;
+
+}  // namespace
+
+void ResultBatch::Add(uint64_t number, HandlerResult result,
+                      const Times& times) {
+  Append(number, std::move(result), false, times);
+}
+
+void ResultBatch::AddReturned(uint64_t number) {
+  Append(number, {}, true, {});
+}
+
+void ResultBatch::Append(uint64_t number, HandlerResult result,
+                         bool is_returned, const Times& times) {
+  const Range* last = ranges_.empty() ? nullptr : &ranges_.back();
+  if (last == nullptr || last->first + last->count != number ||
+      last->is_returned != is_returned ||
+      last->result.ending != result.ending ||
+      last->result.output != result.output ||
+      last->result.error != result.error) {
+    ranges_.push_back({.first = number,
+                       .count = 0,
+                       .is_returned = is_returned,
+                       .result = std::move(result),
+                       .times = {}});
+  }
+  Range& range = ranges_.back();
+  ++range.count;
+  range.times.wall += times.wall;
+  range.times.cpu += times.cpu;
+  ++tasks_;
+}
+
+const char* ResultBatch::EndingName(const Range& range) {
+  if (range.is_returned) return "returned";
+  switch (range.result.ending) {
+    case Ending::kSucceeded:
+      return "succeeded";
+    case Ending::kCancelled:
+      return "cancelled";
+    default:
+      return "error";
+  }
+}
+
+std::string ResultBatch::Take(std::optional<Duration> cpu) {
+  if (cpu.has_value() && tasks_ > 0) *cpu /= static_cast<int64_t>(tasks_);
+  std::string frames;
+  std::string message = kBegin;
+  for (const Range& range : ranges_) {
+    if (message.size() > kMessageBytesMin) {
+      frames += WorkerFrame(message + "]}");
+      message = kBegin;
+    }
+    if (message.back() != '[') message += ',';
+    const Duration used =
+        cpu.has_value() ? *cpu * static_cast<int64_t>(range.count)
+                        : range.times.cpu;
+    message += "{\"id\":\"" + std::to_string(range.first) +
+               "\",\"count\":" + std::to_string(range.count) +
+               ",\"ending\":\"" + EndingName(range) +
+               "\",\"wall_ns\":" + std::to_string(range.times.wall.count()) +
+               ",\"cpu_ns\":" + std::to_string(used.count());
+    if (!range.result.output.empty()) {
+      message += ",\"output\":" + JsonString(range.result.output);
+    }
+    if (!range.result.error.empty()) {
+      message += ",\"error\":" + JsonString(range.result.error);
+    }
+    message += '}';
+  }
+  ranges_.clear();
+  tasks_ = 0;
+  return frames + WorkerFrame(message + "]}");
+}
+
+}  // namespace remuda
