@@ -86,7 +86,7 @@ class Plugins(Folder):
             [REMUDA, "plugin-probe", plugin("words")], check=True,
             stdout=subprocess.PIPE, timeout=PATIENCE)
         manifest = json.loads(done.stdout)
-        self.assertEqual(manifest["abi"], 1)
+        self.assertEqual(manifest["abi"], 2)
         self.assertEqual([kind["name"] for kind in manifest["job_types"]],
                          ["example.words"])
 

@@ -44,6 +44,8 @@ MAY_ALSO_INCLUDE = {
     ("executors", "workers/"),
     # The native worker hosts the handlers that ship.
     ("workers", "executors/handlers/"),
+    # A loop in a worker is watched as the agent's is.
+    ("workers", "executors/async/stall_watch.h"),
     # The conformance kit ends a worker's processes as an agent does.
     ("workers", "executors/processes/process_tree.h"),
 }

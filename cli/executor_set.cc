@@ -120,8 +120,7 @@ absl::StatusOr<RoutedExecutor::Part> MakeHosted(
   if (!spawner.ok()) return spawner.status();
   std::vector<std::string> types;
   for (const WorkerCommand& worker : options.workers) {
-    types.insert(types.end(), worker.job_types.begin(),
-                 worker.job_types.end());
+    types.insert(types.end(), worker.job_types.begin(), worker.job_types.end());
   }
   absl::StatusOr<std::unique_ptr<HostedExecutor>> executor =
       HostedExecutor::Create(std::move(options), *std::move(spawner),

@@ -166,8 +166,9 @@ constexpr remuda_job_type JobTypeOf(const TypeWords& words) {
   type.make_state = &internal::MakeState<H>;
   type.free_state = &internal::FreeState<H>;
   if constexpr (CoroutineHandler<H>) {
-    static_assert(!requires { typename H::PerThread; },
-                  "one thread runs a coroutine handler: keep it in the handler");
+    static_assert(
+        !requires { typename H::PerThread; },
+        "one thread runs a coroutine handler: keep it in the handler");
     type.form = REMUDA_COROUTINE;
     type.start = &internal::StartCoroutine<H>;
   } else {
@@ -186,8 +187,13 @@ constexpr remuda_job_type JobTypeOf(const TypeWords& words) {
 template <size_t kCount>
 constexpr remuda_manifest ManifestOf(const char* name, const char* version,
                                      const remuda_job_type (&types)[kCount]) {
-  return {REMUDA_PLUGIN_ABI,   sizeof(remuda_job_type), name, version, types,
-          kCount,              sizeof(remuda_host),
+  return {REMUDA_PLUGIN_ABI,
+          sizeof(remuda_job_type),
+          name,
+          version,
+          types,
+          kCount,
+          sizeof(remuda_host),
           sizeof(remuda_parameter)};
 }
 

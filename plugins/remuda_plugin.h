@@ -32,7 +32,7 @@ typedef struct remuda_task remuda_task;
 #define REMUDA_COROUTINE 1u /* start(): gives way wherever it waits */
 
 /* Flags of a job type. */
-#define REMUDA_THREAD_SAFE 1u /* run() may be called on many threads at once */
+#define REMUDA_THREAD_SAFE 1u /* run() may be called on many threads */
 
 /* Levels of log(). */
 #define REMUDA_DEBUG 0
@@ -110,7 +110,8 @@ typedef struct remuda_host {
                      uint64_t nanoseconds, remuda_wake wake, void* data);
 
   /* Calls work(data) on another thread of the worker, where it may block or
-   * compute, and wakes the task when it has returned, also if it should stop. */
+   * compute, and wakes the task when it has returned, also if it should stop.
+   */
   int (*wait_for_work)(remuda_task* task, void (*work)(void* data),
                        remuda_wake wake, void* data);
 

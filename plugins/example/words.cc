@@ -45,9 +45,9 @@ class Words {
     auto& mine = context.PerThread<PerThread>();
     size_t words = 0;
     while (file >> mine.word && !context.StopRequested()) ++words;
-    context.Log(plugin::Level::kInfo,
-                path + " is file " + std::to_string(++mine.files) +
-                    " of this thread");
+    context.Log(
+        plugin::Level::kInfo,
+        path + " is file " + std::to_string(++mine.files) + " of this thread");
     return "{\"words\":" + std::to_string(words) + "}";
   }
 };
@@ -55,11 +55,11 @@ class Words {
 constexpr remuda_parameter kParameters[] = {
     {"file", "text", 1, "The text file whose words are counted."}};
 
-constexpr remuda_job_type kJobTypes[] = {plugin::JobTypeOf<Words>(
-    {.name = "example.words",
-     .meaning = "Counts the words of a text file.",
-     .workload = "cpu",
-     .parameters = kParameters})};
+constexpr remuda_job_type kJobTypes[] = {
+    plugin::JobTypeOf<Words>({.name = "example.words",
+                              .meaning = "Counts the words of a text file.",
+                              .workload = "cpu",
+                              .parameters = kParameters})};
 
 constexpr remuda_manifest kManifest =
     plugin::ManifestOf("example", "1.0", kJobTypes);

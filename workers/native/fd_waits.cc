@@ -45,8 +45,8 @@ bool FdWaits::Register(int fd, uint32_t events, Entry& entry) {
   event.events = EPOLLONESHOT;
   if ((events & REMUDA_READABLE) != 0) event.events |= EPOLLIN | EPOLLRDHUP;
   if ((events & REMUDA_WRITABLE) != 0) event.events |= EPOLLOUT;
-  event.data.u64 = uint64_t{++entry.generation} << 32 |
-                   static_cast<uint32_t>(fd);
+  event.data.u64 =
+      uint64_t{++entry.generation} << 32 | static_cast<uint32_t>(fd);
   // Who closes a descriptor makes the kernel forget it, and nobody tells us.
   const int first = entry.is_known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
   const int second = entry.is_known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
@@ -62,8 +62,8 @@ void FdWaits::Remove(int fd) {
 
 void FdWaits::OnReady() {
   std::array<epoll_event, EventLoop::kDescriptorsPerTurn> ready;
-  const int count = epoll_wait(epoll_.get(), ready.data(),
-                               static_cast<int>(ready.size()), 0);
+  const int count =
+      epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), 0);
   for (int i = 0; i < count; ++i) {
     const uint64_t data = ready[static_cast<size_t>(i)].data.u64;
     Entry& entry = entries_[static_cast<uint32_t>(data)];

@@ -217,8 +217,8 @@ absl::StatusOr<Plugin> LoadPlugin(const std::string& path) {
   const auto ask = reinterpret_cast<const remuda_manifest* (*)()>(symbol);
   absl::StatusOr<Plugin> plugin = PluginOf(ask());
   if (plugin.ok()) return plugin;
-  return absl::InvalidArgumentError(
-      "plugin " + path + ": " + std::string(plugin.status().message()));
+  return absl::InvalidArgumentError("plugin " + path + ": " +
+                                    std::string(plugin.status().message()));
 }
 
 std::string ManifestJson(const Plugin& plugin) {
@@ -228,14 +228,13 @@ std::string ManifestJson(const Plugin& plugin) {
                      ",\"job_types\":[";
   for (const PluginJobType& job_type : plugin.job_types) {
     if (text.back() != '[') text += ',';
-    text += "{\"name\":" + JsonString(job_type.type.name) +
-            ",\"meaning\":" + JsonString(job_type.type.meaning) +
-            ",\"workload\":" + JsonString(job_type.type.workload) +
-            ",\"form\":" +
-            (job_type.is_coroutine() ? "\"coroutine\"" : "\"blocking\"") +
-            ",\"thread_safe\":" +
-            (job_type.is_thread_safe() ? "true" : "false") +
-            ",\"parameters\":[";
+    text +=
+        "{\"name\":" + JsonString(job_type.type.name) +
+        ",\"meaning\":" + JsonString(job_type.type.meaning) +
+        ",\"workload\":" + JsonString(job_type.type.workload) + ",\"form\":" +
+        (job_type.is_coroutine() ? "\"coroutine\"" : "\"blocking\"") +
+        ",\"thread_safe\":" + (job_type.is_thread_safe() ? "true" : "false") +
+        ",\"parameters\":[";
     for (const remuda_parameter& parameter : job_type.parameters) {
       if (text.back() != '[') text += ',';
       text += ParameterJson(parameter);

@@ -79,8 +79,7 @@ void PluginLoop::Start(LoopTask& task) {
     // The state may be made now, and that is the task's doing.
     void* state = task.type_.State();
     task.type_.code().start(&PluginHost(), &task, state,
-                            task.parameters_->data(),
-                            task.parameters_->size());
+                            task.parameters_->data(), task.parameters_->size());
   });
 }
 

@@ -105,11 +105,19 @@ void End(remuda_task* task) { task->End(); }
 }  // namespace
 
 const remuda_host& PluginHost() {
-  static constexpr remuda_host kHost = {
-      sizeof(remuda_host), &Succeed,     &Fail,        &StopRequested,
-      &Facts,              &Log,         &Progress,    &OnStop,
-      &ThreadState,        &WaitForTime, &WaitForFd,   &WaitForWork,
-      &End};
+  static constexpr remuda_host kHost = {sizeof(remuda_host),
+                                        &Succeed,
+                                        &Fail,
+                                        &StopRequested,
+                                        &Facts,
+                                        &Log,
+                                        &Progress,
+                                        &OnStop,
+                                        &ThreadState,
+                                        &WaitForTime,
+                                        &WaitForFd,
+                                        &WaitForWork,
+                                        &End};
   return kHost;
 }
 

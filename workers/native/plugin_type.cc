@@ -30,8 +30,8 @@ void* PluginThreadStates::Of(PluginType& type) {
 
 HandlerResult RunBlockingPlugin(PluginType& type, PluginThreadStates& states,
                                 const AttemptId& id,
-                                const std::string& parameters,
-                                TaskVoice& voice, const std::stop_token& stop) {
+                                const std::string& parameters, TaskVoice& voice,
+                                const std::stop_token& stop) {
   void* state = type.State();
   BlockingPluginTask task(id, voice, stop, states.Of(type));
   type.code().run(&PluginHost(), &task, state, parameters.data(),

@@ -62,7 +62,7 @@ class PluginThreadStates {
 // Runs a task of a blocking type on this thread, to its end.
 HandlerResult RunBlockingPlugin(PluginType& type, PluginThreadStates& states,
                                 const AttemptId& id,
-                                const std::string& parameters,
-                                TaskVoice& voice, const std::stop_token& stop);
+                                const std::string& parameters, TaskVoice& voice,
+                                const std::stop_token& stop);
 
 }  // namespace remuda

@@ -72,10 +72,9 @@ void PrintedOutput::Take(uint64_t number,
 
 std::string PrintedOutput::Message(uint64_t number, const Stream& stream,
                                    uint64_t size) {
-  const std::string message = "{\"type\":\"log\",\"id\":\"" +
-                              std::to_string(number) + "\",\"stream\":\"" +
-                              stream.name +
-                              "\",\"bytes\":" + std::to_string(size);
+  const std::string message =
+      "{\"type\":\"log\",\"id\":\"" + std::to_string(number) +
+      "\",\"stream\":\"" + stream.name + "\",\"bytes\":" + std::to_string(size);
   const int fd = stream.kept.get();
   if (size <= TaskVoice::kLogInlineBytesMax) {
     return message + ",\"text\":" + JsonString(Begin(fd, size)) + "}";

@@ -67,8 +67,8 @@ class ProcessMode {
   HandlerResult Call(const TaskBatch& batch, const TaskBatch::Task& task,
                      HandlerStates& states);
   HandlerResult CallPlugin(PluginType& type, const TaskBatch::Task& task,
-                           const std::string& parameters,
-                           HandlerStates& states, const std::stop_token& stop);
+                           const std::string& parameters, HandlerStates& states,
+                           const std::stop_token& stop);
   void SendResults();
 
   WorkerPipe& pipe_;
@@ -226,8 +226,8 @@ HandlerResult ProcessMode::CallPlugin(PluginType& type,
     }
     result = states.coroutines->Run(type, task.id, parameters, voice, stop);
   } else {
-    result = RunBlockingPlugin(type, states.plugins, task.id, parameters,
-                               voice, stop);
+    result = RunBlockingPlugin(type, states.plugins, task.id, parameters, voice,
+                               stop);
   }
   printed_.Take(task.number,
                 [this](const std::string& message) { pipe_.Send(message); });

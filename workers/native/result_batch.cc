@@ -20,9 +20,7 @@ void ResultBatch::Add(uint64_t number, HandlerResult result,
   Append(number, std::move(result), false, times);
 }
 
-void ResultBatch::AddReturned(uint64_t number) {
-  Append(number, {}, true, {});
-}
+void ResultBatch::AddReturned(uint64_t number) { Append(number, {}, true, {}); }
 
 void ResultBatch::Append(uint64_t number, HandlerResult result,
                          bool is_returned, const Times& times) {
@@ -67,9 +65,9 @@ std::string ResultBatch::Take(std::optional<Duration> cpu) {
       message = kBegin;
     }
     if (message.back() != '[') message += ',';
-    const Duration used =
-        cpu.has_value() ? *cpu * static_cast<int64_t>(range.count)
-                        : range.times.cpu;
+    const Duration used = cpu.has_value()
+                              ? *cpu * static_cast<int64_t>(range.count)
+                              : range.times.cpu;
     message += "{\"id\":\"" + std::to_string(range.first) +
                "\",\"count\":" + std::to_string(range.count) +
                ",\"ending\":\"" + EndingName(range) +

@@ -14,8 +14,8 @@
 namespace remuda {
 namespace {
 
-constexpr std::array<const char*, 4> kLevels = {"debug: ", "info: ",
-                                                "warning: ", "error: "};
+constexpr std::array<const char*, 4> kLevels = {
+    "debug: ", "info: ", "warning: ", "error: "};
 
 bool WriteAll(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -56,16 +56,15 @@ void TaskVoice::Keep(std::string_view line) {
   const uint64_t before = bytes_;
   bytes_ += line.size();
   if (!file_.valid() && (bytes_ <= kLogInlineBytesMax || file_failed_)) {
-    const size_t room = kLogInlineBytesMax - std::min<size_t>(
-                                                 kLogInlineBytesMax,
-                                                 kept_.size());
+    const size_t room =
+        kLogInlineBytesMax - std::min<size_t>(kLogInlineBytesMax, kept_.size());
     kept_ += line.substr(0, room);
     return;
   }
   if (!file_.valid()) {
     const std::string path = options_.log_folder + "/" + FileName();
-    file_ = UniqueFd(open(path.c_str(),
-                          O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    file_ = UniqueFd(
+        open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     if (!WriteToFile(kept_)) return;
   }
   if (before < kLogBytesMax) {
@@ -90,10 +89,9 @@ std::string TaskVoice::FileName() const {
 std::string TaskVoice::TakeLog() {
   MutexLock lock(mutex_);
   if (bytes_ == 0) return "";
-  std::string message = "{\"type\":\"log\",\"id\":\"" +
-                        std::to_string(number_) +
-                        "\",\"stream\":\"stderr\",\"bytes\":" +
-                        std::to_string(bytes_);
+  std::string message =
+      "{\"type\":\"log\",\"id\":\"" + std::to_string(number_) +
+      "\",\"stream\":\"stderr\",\"bytes\":" + std::to_string(bytes_);
   std::string text = AsUtf8(kept_);
   kept_.clear();
   if (file_.valid()) {
@@ -119,10 +117,10 @@ void TaskVoice::Progress(double fraction, std::string_view text) {
     has_told_ = true;
     told_ = now;
   }
-  pipe_.Send("{\"type\":\"progress\",\"id\":\"" + std::to_string(number_) +
-             "\",\"fraction\":" +
-             std::to_string(std::clamp(fraction, 0.0, 1.0)) +
-             ",\"text\":" + JsonString(AsUtf8(text)) + "}");
+  pipe_.Send(
+      "{\"type\":\"progress\",\"id\":\"" + std::to_string(number_) +
+      "\",\"fraction\":" + std::to_string(std::clamp(fraction, 0.0, 1.0)) +
+      ",\"text\":" + JsonString(AsUtf8(text)) + "}");
 }
 
 }  // namespace remuda

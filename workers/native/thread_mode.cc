@@ -181,9 +181,8 @@ void ThreadMode::RunTask(const Given& given, States& states) {
   TaskVoice voice(number, voices_, pipe_);
   const MonotonicTime began = clock_.Now();
   const Duration cpu = ThreadCpuTime();
-  HandlerResult result = stop.stop_requested()
-                             ? Stopped()
-                             : Call(given, states, voice, stop);
+  HandlerResult result =
+      stop.stop_requested() ? Stopped() : Call(given, states, voice, stop);
   const ResultBatch::Times times = {.wall = clock_.Now() - began,
                                     .cpu = ThreadCpuTime() - cpu};
   {
