@@ -66,7 +66,11 @@ class Plugins(Folder):
         cases = {
             plugin("broken_aborts"): "crashes when it is loaded: Aborted",
             plugin("broken_hangs"): "after 10 s",
-            plugin("broken_otherversion"): "version 99",
+            plugin("broken_closesall"): "after 10 s",
+            plugin("broken_otherversion"):
+                "version 99 of the plugin interface, and this Remuda knows 1 "
+                "to 2: it needs a newer Remuda",
+            plugin("broken_newerhost"): "built for a newer Remuda",
             plugin("broken_takenname"): "a job type 'http.fetch' already",
             str(self.folder / "none.so"): "cannot load",
         }

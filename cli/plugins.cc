@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/file_descriptor.h"
 #include "cli/print.h"
 #include "jobs/added_job_types.h"
 #include "jobs/job_type.h"
@@ -44,22 +46,38 @@ struct Probe {
   bool late = false;
 };
 
-// Reads until the end, or says that this took too long.
-bool ReadAll(int fd, std::string& text) {
+// Waits until the descriptor is readable; false if that takes too long.
+bool AwaitReadable(int fd, MonotonicTime until) {
   const SystemClock clock;
-  const MonotonicTime until = clock.Now() + kProbeMax;
-  std::array<char, 4096> bytes;
   for (;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         until - clock.Now());
-    if (left.count() <= 0 || text.size() > kManifestBytesMax) return false;
+    if (left.count() <= 0) return false;
     pollfd waiting{.fd = fd, .events = POLLIN, .revents = 0};
-    if (poll(&waiting, 1, static_cast<int>(left.count())) <= 0) continue;
+    if (poll(&waiting, 1, static_cast<int>(left.count())) > 0) return true;
+  }
+}
+
+// Reads until the end, or says that this took too long.
+bool ReadAll(int fd, MonotonicTime until, std::string& text) {
+  std::array<char, 4096> bytes;
+  for (;;) {
+    if (text.size() > kManifestBytesMax || !AwaitReadable(fd, until)) {
+      return false;
+    }
     const ssize_t count = read(fd, bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return true;
     text.append(bytes.data(), static_cast<size_t>(count));
   }
+}
+
+// Waits for the end of the child, or says that this took too long. Its output
+// may end long before, as a plugin may close whatever it finds.
+bool AwaitEnd(pid_t child, MonotonicTime until) {
+  const UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
+  // Without that call (before Linux 5.3) it has to end by itself.
+  return !process.valid() || AwaitReadable(process.get(), until);
 }
 
 absl::StatusOr<Probe> RunProbe(const std::string& path) {
@@ -81,7 +99,9 @@ absl::StatusOr<Probe> RunProbe(const std::string& path) {
   close(ends[1]);
   Probe probe;
   if (failed == 0) {
-    probe.late = !ReadAll(ends[0], probe.printed);
+    const MonotonicTime until = SystemClock().Now() + kProbeMax;
+    probe.late =
+        !ReadAll(ends[0], until, probe.printed) || !AwaitEnd(child, until);
     if (probe.late) kill(child, SIGKILL);
     while (waitpid(child, &probe.status, 0) < 0 && errno == EINTR) {
     }

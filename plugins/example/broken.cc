@@ -14,7 +14,15 @@ namespace {
 
 namespace plugin = remuda::plugin;
 
-enum How { kRuns, kAborts, kHangs, kOtherVersion, kTakenName };
+enum How {
+  kRuns,
+  kAborts,
+  kClosesAll,
+  kHangs,
+  kNewerHost,
+  kOtherVersion,
+  kTakenName
+};
 constexpr How kHow = BROKEN_HOW;
 
 // Its parameter `how` says what a task does.
@@ -41,6 +49,7 @@ constexpr remuda_job_type kJobTypes[] = {plugin::JobTypeOf<Broken>(
 constexpr remuda_manifest ManifestThatBreaks() {
   remuda_manifest manifest = plugin::ManifestOf("broken", "1.0", kJobTypes);
   if (kHow == kOtherVersion) manifest.abi = 99;
+  if (kHow == kNewerHost) manifest.host_size += 64;
   return manifest;
 }
 
@@ -50,6 +59,7 @@ constexpr remuda_manifest kManifest = ManifestThatBreaks();
 
 extern "C" const remuda_manifest* remuda_plugin() {
   if (kHow == kAborts) std::abort();
-  if (kHow == kHangs) pause();
+  if (kHow == kClosesAll) closefrom(0);
+  if (kHow == kHangs || kHow == kClosesAll) pause();
   return &kManifest;
 }
