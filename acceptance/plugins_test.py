@@ -73,6 +73,7 @@ class Plugins(Folder):
             plugin("broken_newerhost"): "built for a newer Remuda",
             plugin("broken_takenname"): "a job type 'http.fetch' already",
             str(self.folder / "none.so"): "cannot load",
+            str(self.folder / "plugin.json"): "is a shared object",
         }
         arguments = []
         for path in cases:

@@ -183,6 +183,11 @@ absl::Status Add(const std::string& path, const std::string& printed) {
 }
 
 absl::Status Learn(const std::string& path) {
+  if (path.ends_with(".json")) {
+    return absl::InvalidArgumentError(
+        "a plugin is a shared object, which holds its manifest; one in a file "
+        "could say something else than the code");
+  }
   const absl::StatusOr<Probe> probe = RunProbe(path);
   if (!probe.ok()) return probe.status();
   if (probe->late) {
