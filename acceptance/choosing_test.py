@@ -25,6 +25,40 @@ async def blocks(item, gate):
         await asyncio.sleep(0.05)
     return item
 """
+PROGRESS = """
+import asyncio
+import pathlib
+import time
+import remuda
+
+async def waits(item, gate):
+    remuda.progress(0.25 + item / 2, f"row {1 + 2 * item}")
+    while not pathlib.Path(gate).exists():
+        await asyncio.sleep(0.1)
+        remuda.progress(0.25 + item / 2, f"row {1 + 2 * item}")
+
+def works(item, gate):
+    while not pathlib.Path(gate).exists():
+        remuda.progress(0.25 + item / 2, f"row {1 + 2 * item}")
+        time.sleep(0.1)
+"""
+
+LOCKS = """
+import sys
+
+def free():
+    return sys._is_gil_enabled()
+
+def computes():
+    return sum(range(1000))
+"""
+SWITCHES_ON = """
+import warnings
+warnings.warn("The global interpreter lock (GIL) has been enabled to load "
+              "module 'fast', which has not declared that it can run safely "
+              "without it", RuntimeWarning)
+sys._is_gil_enabled = lambda: True
+"""
 BLOCKING_LINE = MODULE.splitlines().index("        time.sleep(2)") + 1
 
 
@@ -146,12 +180,80 @@ class Choosing(unittest.TestCase):
             ended = cluster.wait(job)
             self.assertEqual(ended["state"], "succeeded")
             self.assertEqual(ended["attempts"], 20)
-            log = (cluster.folder / "agent-1.log").read_text()
-            lines = [json.loads(line) for line in log.splitlines()
-                     if line.startswith("{")]
-            self.assertTrue(any(line.get("event") == "finding"
-                                and f"chosen.py:{BLOCKING_LINE}"
-                                in line["message"] for line in lines), log)
+            self.assertTrue(any(f"chosen.py:{BLOCKING_LINE}" in
+                                line["message"]
+                                for line in self.log(cluster, "finding")))
+
+    def log(self, cluster, event):
+        """The lines of this event in the first agent's log."""
+        text = (cluster.folder / "agent-1.log").read_text()
+        lines = [json.loads(line) for line in text.splitlines()
+                 if line.startswith("{")]
+        return [line for line in lines if line.get("event") == event]
+
+    def test_a_running_task_says_how_far_it_is(self):
+        with Cluster() as cluster:
+            cluster.coordinator()
+            cluster.agent()
+            cluster.agents_online(1)
+            gate = cluster.folder / "gate"
+            (cluster.folder / "far.py").write_text(PROGRESS)
+            for executor, function in [("async", "waits"),
+                                       ("thread-pool", "works"),
+                                       ("process-pool", "works")]:
+                with self.subTest(executor=executor):
+                    gate.unlink(missing_ok=True)
+                    job = cluster.submit(cluster.spec("far", job_text(
+                        "far", "python", [
+                            f"executor: {executor}",
+                            "tasks: {range: {from: 0, to: 1}}",
+                            f"with: {{function: 'far:{function}', args: "
+                            f"['{{{{item}}}}', '{gate}']}}"])))
+                    wanted = [{"task": 0, "fraction": 0.25, "text": "row 1"},
+                              {"task": 1, "fraction": 0.75, "text": "row 3"}]
+                    wait_until(lambda: cluster.job(job)["progress"] == wanted,
+                               "both have said it")
+                    self.assertIn("task 1 is at 75 %: row 3",
+                                  cluster.remuda("status", job).stdout)
+                    gate.touch()
+                    self.assertEqual(cluster.wait(job)["state"], "succeeded")
+                    self.assertEqual(cluster.job(job)["progress"], [])
+
+    def test_an_interpreter_without_its_lock_is_told_about(self):
+        """By a stand-in: it says that it has none, and has one."""
+        with Cluster() as cluster:
+            cluster.coordinator()
+            cluster.agent()
+            cluster.agents_online(1)
+            (cluster.folder / "site").mkdir()
+            (cluster.folder / "site/sitecustomize.py").write_text(
+                "import sys\nsys._is_gil_enabled = lambda: False\n")
+            python = cluster.folder / "python"
+            python.write_text(f"#!/bin/sh\nPYTHONPATH={cluster.folder}/site "
+                              'exec /usr/bin/python3 "$@"\n')
+            python.chmod(0o755)
+            (cluster.folder / "locks.py").write_text(LOCKS)
+
+            def run(function):
+                return cluster.run(cluster.spec(function, job_text(
+                    function, "python", [
+                        "executor: thread-pool",
+                        f"with: {{function: 'locks:{function}', args: [], "
+                        f"python: '{python}'}}"])))
+
+            free = run("free")
+            self.assertEqual(cluster.results(free["id"])[0]["output"], False)
+            self.assertEqual(cluster.job(free["id"])["findings"], [])
+            (facts,) = self.log(cluster, "worker_facts")
+            self.assertIn('"gil":false', facts["facts"])
+            # The same after an import that switches the lock on.
+            (cluster.folder / "locks.py").write_text(LOCKS + SWITCHES_ON)
+            locked = run("computes")
+            (finding,) = cluster.job(locked["id"])["findings"]
+            self.assertEqual(finding["code"], "gil_enabled")
+            self.assertIn("the module 'fast'", finding["text"])
+            self.assertIn('"gil":true',
+                          self.log(cluster, "worker_facts")[-1]["facts"])
 
 
 if __name__ == "__main__":

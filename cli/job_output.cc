@@ -74,6 +74,17 @@ std::string AgentsTable(const std::vector<AgentSummary>& agents) {
   return Table(rows);
 }
 
+std::string ProgressLines(const JobSummary& job) {
+  std::string text;
+  for (const TaskProgress& progress : job.progress) {
+    text += "  task " + std::to_string(progress.task) + " is at " +
+            std::to_string(static_cast<int>(progress.fraction * 100)) + " %";
+    if (!progress.text.empty()) text += ": " + SafeText(progress.text, 120);
+    text += "\n";
+  }
+  return text;
+}
+
 std::string JobPage(const JobSummary& job, WallTime now) {
   std::string text = JobVerdict(job, now) + "\n";
   text += "  type      " + SafeText(job.type, 64) + "\n";
@@ -91,7 +102,7 @@ std::string JobPage(const JobSummary& job, WallTime now) {
     text += ", of which " + CountText(job.infrastructure_losses) +
             " lost with an agent and not charged";
   }
-  return text + "\n" + FindingNotes(job);
+  return text + "\n" + ProgressLines(job) + FindingNotes(job);
 }
 
 std::string ExecutorLine(const JobSummary& job) {

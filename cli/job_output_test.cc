@@ -49,6 +49,15 @@ TEST(JobPageTest, SaysWhatWasNoticedOfTheCode) {
   EXPECT_NE(JobPage(job, kNow).find(note), std::string::npos);
 }
 
+TEST(JobPageTest, SaysHowFarItsTasksAre) {
+  JobSummary job = Summary();
+  job.progress = {{.task = 3, .fraction = 0.409, .text = "reading"},
+                  {.task = 4, .fraction = 1, .text = ""}};
+  EXPECT_NE(JobPage(job, kNow).find("  task 3 is at 40 %: reading\n"
+                                    "  task 4 is at 100 %\n"),
+            std::string::npos);
+}
+
 TEST(FailureDigestTest, PutsAlikeErrorsTogether) {
   FailureDigest digest;
   EXPECT_EQ(digest.Text(5), "");

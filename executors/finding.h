@@ -22,6 +22,8 @@ struct Finding {
   std::string file;
   uint64_t line = 0;                     // 0: unknown
   Duration duration = Duration::zero();  // how long it has lasted; 0: n/a
+  // Set: no finding, but how far the task says it is, with `text`.
+  std::optional<double> progress;
 };
 
 // Findings that an executor keeps until they are taken; more are dropped.

@@ -310,6 +310,11 @@ pb::Findings ToPb(const Findings& in) {
     to->set_job(item.job.value);
     *to->mutable_finding() = FindingToPb(item.finding);
   }
+  for (const Findings::Progress& progress : in.progress) {
+    auto* to = out.add_progress();
+    to->set_job(progress.job.value);
+    *to->mutable_task() = ProgressToPb(progress.task);
+  }
   return out;
 }
 
@@ -323,6 +328,15 @@ absl::StatusOr<AgentMessage> FromPb(pb::Findings& in, uint64_t) {
     if (!finding.ok()) return finding.status();
     out.items.push_back(
         {.job = JobId{item.job()}, .finding = *std::move(finding)});
+  }
+  if (static_cast<size_t>(in.progress_size()) > Findings::kProgressMax) {
+    return Malformed("too much progress");
+  }
+  for (pb::Findings::Progress& progress : *in.mutable_progress()) {
+    auto task = ProgressFromPb(*progress.mutable_task());
+    if (!task.ok()) return task.status();
+    out.progress.push_back(
+        {.job = JobId{progress.job()}, .task = *std::move(task)});
   }
   return out;
 }

@@ -171,6 +171,9 @@ void FillPb(const JobSummary& in, pb::JobSummary& out) {
   for (const JobFinding& finding : in.findings) {
     *out.add_findings() = FindingToPb(finding);
   }
+  for (const TaskProgress& progress : in.progress) {
+    *out.add_progress() = ProgressToPb(progress);
+  }
 }
 
 // Many jobs with many findings each would not fit a frame: what comes after
@@ -209,7 +212,8 @@ absl::StatusOr<JobSummary> SummaryFromPb(pb::JobSummary& in) {
                  .finished_at = std::nullopt,
                  .reason = std::move(*in.mutable_reason()),
                  .owner = std::move(*in.mutable_owner()),
-                 .findings = {}};
+                 .findings = {},
+                 .progress = {}};
   if (in.findings_size() > static_cast<int>(kJobFindingsMax)) {
     return Malformed("too many findings");
   }
@@ -217,6 +221,14 @@ absl::StatusOr<JobSummary> SummaryFromPb(pb::JobSummary& in) {
     auto read = FindingFromPb(finding);
     if (!read.ok()) return read.status();
     out.findings.push_back(*std::move(read));
+  }
+  if (in.progress_size() > static_cast<int>(kJobProgressMax)) {
+    return Malformed("too much progress");
+  }
+  for (pb::TaskProgress& progress : *in.mutable_progress()) {
+    auto read = ProgressFromPb(progress);
+    if (!read.ok()) return read.status();
+    out.progress.push_back(*std::move(read));
   }
   std::copy(in.tasks().begin(), in.tasks().end(), out.tasks.begin());
   if (in.has_started_at()) out.started_at = WallFrom(in.started_at());

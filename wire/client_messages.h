@@ -13,6 +13,7 @@
 #include "jobs/job_finding.h"
 #include "jobs/outcome.h"
 #include "jobs/states.h"
+#include "jobs/task_progress.h"
 
 namespace remuda {
 
@@ -114,6 +115,9 @@ struct JobSummary {
   std::string owner;   // name of the identity that submitted; empty: local
   // What is known to be wrong with its code. Left out of lists of all jobs.
   std::vector<JobFinding> findings;
+  // Of its running tasks, at most kJobProgressMax; only where a job was asked
+  // for by its id.
+  std::vector<TaskProgress> progress;
 
   friend bool operator==(const JobSummary&, const JobSummary&) = default;
 };

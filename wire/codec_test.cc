@@ -93,8 +93,11 @@ std::vector<AgentMessage> AgentMessages() {
                .offset = 262'144,
                .bytes = std::string("a\0b\xfe", 4)},
       Goodbye{.reason = "drained"},
-      Findings{.items = {{.job = JobId{3}, .finding = AnyFinding()},
-                         {.job = JobId{4}, .finding = {.code = "other"}}}},
+      Findings{
+          .items = {{.job = JobId{3}, .finding = AnyFinding()},
+                    {.job = JobId{4}, .finding = {.code = "other"}}},
+          .progress = {{.job = JobId{3},
+                        .task = {.task = 9, .fraction = 0.5, .text = "half"}}}},
   };
 }
 
@@ -172,7 +175,8 @@ JobSummary AnySummary() {
           .finished_at = std::nullopt,
           .reason = std::string("bytes \xff", 7),
           .owner = "alice",
-          .findings = {AnyFinding(), {.code = "gil_enabled"}}};
+          .findings = {AnyFinding(), {.code = "gil_enabled"}},
+          .progress = {{.task = 7, .fraction = 0.25, .text = "a quarter"}}};
 }
 
 std::vector<ClientReply> Replies() {

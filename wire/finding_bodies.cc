@@ -36,4 +36,23 @@ absl::StatusOr<JobFinding> FindingFromPb(pb::JobFinding& in) {
   return out;
 }
 
+pb::TaskProgress ProgressToPb(const TaskProgress& in) {
+  pb::TaskProgress out;
+  out.set_task(in.task);
+  out.set_fraction(in.fraction);
+  out.set_text(in.text);
+  return out;
+}
+
+absl::StatusOr<TaskProgress> ProgressFromPb(pb::TaskProgress& in) {
+  // Not a number is not within either.
+  if (!(in.fraction() >= 0 && in.fraction() <= 1) ||
+      in.text().size() > TaskProgress::kTextBytesMax) {
+    return absl::InvalidArgumentError("progress beyond its limits");
+  }
+  return TaskProgress{.task = in.task(),
+                      .fraction = in.fraction(),
+                      .text = std::move(*in.mutable_text())};
+}
+
 }  // namespace remuda

@@ -70,6 +70,12 @@ Json JobValue(const JobSummary& job, WallTime now) {
               {"reason", nullptr},
               {"owner", nullptr}};
   one["findings"] = FindingValues(job.findings);
+  one["progress"] = Json::array();
+  for (const TaskProgress& progress : job.progress) {
+    one["progress"].push_back({{"task", progress.task},
+                               {"fraction", progress.fraction},
+                               {"text", progress.text}});
+  }
   if (!job.reason.empty()) one["reason"] = job.reason;
   if (!job.owner.empty()) one["owner"] = job.owner;
   return one;

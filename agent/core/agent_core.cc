@@ -356,6 +356,7 @@ void AgentCore::OnOutcomes(const AgentTime& now, ExecutorKind executor,
       continue;
     }
     wall += outcome.wall;
+    findings_.ForgetProgress(outcome.id.job, outcome.id.task);
     EndedAttempt(now, *running, std::move(outcome));
   }
   if (Lane* lane = LaneOf(executor); lane != nullptr) {

@@ -298,6 +298,10 @@ void AgentCore::TellFindings(MonotonicTime now, AgentOutput& output) {
 
 void AgentCore::OnFindings(std::vector<Finding> findings) {
   for (Finding& finding : findings) {
+    if (finding.progress.has_value()) {
+      findings_.AddProgress(finding);
+      continue;
+    }
     const JobId job = finding.job;
     const FindingsBook::Added added = findings_.Add(std::move(finding));
     const auto code = std::find(kFindingCodes.begin(), kFindingCodes.end() - 1,

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "jobs/json_text.h"
+
 namespace remuda {
 
 FindingsBook::Added FindingsBook::Add(Finding noticed) {
@@ -45,6 +47,26 @@ FindingsBook::Added FindingsBook::Add(Finding noticed) {
   return added;
 }
 
+void FindingsBook::AddProgress(const Finding& told) {
+  if (!told.task.has_value()) return;
+  const std::pair key(told.job, *told.task);
+  if (progress_.size() >= Findings::kProgressMax && !progress_.contains(key)) {
+    return;
+  }
+  TaskProgress& progress = progress_[key];
+  progress.task = *told.task;
+  progress.fraction = std::clamp(told.progress.value_or(0), 0.0, 1.0);
+  progress.text = told.text;
+  if (progress.text.size() > TaskProgress::kTextBytesMax) {
+    progress.text.resize(TaskProgress::kTextBytesMax);
+    progress.text.resize(ValidUtf8Prefix(progress.text));
+  }
+}
+
+void FindingsBook::ForgetProgress(JobId job, TaskIndex task) {
+  if (!progress_.empty()) progress_.erase({job, task});
+}
+
 // Forgets what has been told; seen again, it is new once more.
 bool FindingsBook::MakeRoom() {
   std::erase_if(entries_,
@@ -54,7 +76,7 @@ bool FindingsBook::MakeRoom() {
 
 std::optional<Findings> FindingsBook::TakeDue(MonotonicTime now,
                                               const std::set<JobId>& ending) {
-  if (untold_ == 0) return std::nullopt;
+  if (untold_ == 0 && progress_.empty()) return std::nullopt;
   const bool is_time = !told_at_.has_value() || now >= *told_at_ + kPause;
   Findings findings;
   for (auto& [key, entry] : entries_) {
@@ -66,13 +88,22 @@ std::optional<Findings> FindingsBook::TakeDue(MonotonicTime now,
     entry.is_untold = false;
     --untold_;
   }
-  if (findings.items.empty()) return std::nullopt;
+  if (is_time) {
+    for (auto& [key, progress] : progress_) {
+      findings.progress.push_back(
+          {.job = key.first, .task = std::move(progress)});
+    }
+    progress_.clear();
+  }
+  if (findings.items.empty() && findings.progress.empty()) {
+    return std::nullopt;
+  }
   told_at_ = now;
   return findings;
 }
 
 std::optional<MonotonicTime> FindingsBook::next_time() const {
-  if (untold_ == 0) return std::nullopt;
+  if (untold_ == 0 && progress_.empty()) return std::nullopt;
   return told_at_.has_value() ? *told_at_ + kPause : MonotonicTime{};
 }
 

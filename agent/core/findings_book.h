@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -18,7 +19,7 @@ namespace remuda {
 
 // Joins what executors notice of the code of jobs until it is told to the
 // coordinator: one entry for each place in the code, with how often and how
-// long. Does not decide what is worth noticing.
+// long; and how far tasks say they are. Does not decide what is worth noticing.
 //
 // Thread: confined to the agent's control loop.
 class FindingsBook {
@@ -35,6 +36,12 @@ class FindingsBook {
     JobFinding finding;
   };
   Added Add(Finding finding);
+
+  // The newest word of each task is told; those of more tasks than fit into
+  // the message are dropped.
+  void AddProgress(const Finding& told);
+  // It has ended, so what it said last is not worth telling.
+  void ForgetProgress(JobId job, TaskIndex task);
 
   // What has not been told, at most Findings::kItemsMax, if it is time for a
   // message; and whenever results of `ending` jobs are about to leave.
@@ -60,6 +67,7 @@ class FindingsBook {
 
   std::map<Key, Entry> entries_;
   size_t untold_ = 0;
+  std::map<std::pair<JobId, TaskIndex>, TaskProgress> progress_;
   std::optional<MonotonicTime> told_at_;
 };
 

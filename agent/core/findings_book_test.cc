@@ -91,5 +91,50 @@ TEST(FindingsBookTest, HoldsSoManyAndTellsSoManyAtOnce) {
   EXPECT_TRUE(book.Add(finding).is_new);
 }
 
+Finding HowFar(TaskIndex task, double fraction) {
+  Finding told;
+  told.job = JobId{1};
+  told.task = task;
+  told.text = "reading";
+  told.progress = fraction;
+  return told;
+}
+
+TEST(FindingsBookTest, TheNewestWordOfEachTaskIsTold) {
+  FindingsBook book;
+  for (const double fraction : {0.1, 0.2, 7.0}) {
+    book.AddProgress(HowFar(4, fraction));
+  }
+  book.AddProgress(HowFar(5, 0.5));
+  book.AddProgress(HowFar(6, 0.5));
+  book.ForgetProgress(JobId{1}, 6);
+  const auto told = book.TakeDue(At(seconds(5)), {});
+  ASSERT_TRUE(told.has_value());
+  EXPECT_TRUE(told->items.empty());
+  ASSERT_EQ(told->progress.size(), 2u);
+  EXPECT_EQ(told->progress[0].task.fraction, 1.0);
+  EXPECT_EQ(told->progress[1].task,
+            (TaskProgress{.task = 5, .fraction = 0.5, .text = "reading"}));
+  EXPECT_FALSE(book.next_time().has_value());
+
+  book.AddProgress(HowFar(5, 0.6));
+  EXPECT_FALSE(book.TakeDue(At(milliseconds(5'500)), {JobId{1}}).has_value());
+  EXPECT_EQ(book.next_time(), At(seconds(6)));
+  EXPECT_TRUE(book.TakeDue(At(seconds(6)), {}).has_value());
+}
+
+TEST(FindingsBookTest, ProgressIsBounded) {
+  FindingsBook book;
+  for (TaskIndex task = 0; task < 10'000; ++task) {
+    Finding told = HowFar(task, 0.5);
+    told.text = std::string(5'000, 'x');
+    book.AddProgress(told);
+  }
+  const auto told = book.TakeDue(At(seconds(5)), {});
+  ASSERT_TRUE(told.has_value());
+  ASSERT_EQ(told->progress.size(), Findings::kProgressMax);
+  EXPECT_EQ(told->progress[0].task.text.size(), TaskProgress::kTextBytesMax);
+}
+
 }  // namespace
 }  // namespace remuda

@@ -89,6 +89,14 @@ std::optional<JobSummary> Core::summary(JobId job) const {
   return SummaryOf(*live);
 }
 
+std::vector<TaskProgress> Core::progress(JobId job) const {
+  std::vector<TaskProgress> found;
+  const LiveJob* live = state_->FindJob(job);
+  if (live == nullptr) return found;
+  for (const auto& [task, progress] : live->progress) found.push_back(progress);
+  return found;
+}
+
 std::vector<JobId> Core::live_jobs() const { return state_->LiveJobs(); }
 
 std::string Core::StateDigest() const { return state_->Digest(); }

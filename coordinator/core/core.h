@@ -68,6 +68,9 @@ class Core {
   Term term() const;
   std::vector<AgentSummary> agents() const;
   std::optional<JobSummary> summary(JobId job) const;
+
+  // How far tasks of a live job say they are. Not part of the state.
+  std::vector<TaskProgress> progress(JobId job) const;
   std::vector<JobId> live_jobs() const;
 
   // Two cores with the same digest decide alike from here on, sessions and

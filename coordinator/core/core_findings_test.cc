@@ -113,5 +113,43 @@ TEST_F(FindingsTest, OnlyWhoWasGivenTheJobSpeaksOfIt) {
   EXPECT_EQ(Stale(StaleReason::kJobGone), 2u);
 }
 
+TEST_F(FindingsTest, ProgressIsKeptWhileItsTaskRuns) {
+  const JobId job = driver_.SubmitOne(NoopJob(3));
+  const auto tell = [&](ScriptedAgent& agent, TaskIndex task, double fraction) {
+    agent.Send(
+        Findings{.items = {},
+                 .progress = {{.job = job,
+                               .task = {.task = task, .fraction = fraction}}}});
+  };
+  tell(agent_, 1, 0.25);
+  tell(agent_, 0, 0.5);
+  tell(agent_, 1, 0.75);
+  tell(agent_, 99, 0.5);  // is none of its tasks
+  ASSERT_EQ(driver_.core().progress(job).size(), 2u);
+  EXPECT_EQ(driver_.core().progress(job)[1],
+            (TaskProgress{.task = 1, .fraction = 0.75, .text = ""}));
+  ScriptedAgent other(driver_, "b");
+  other.SayHello();
+  tell(other, 2, 0.5);
+  EXPECT_EQ(driver_.core().progress(job).size(), 2u);
+  agent_.SucceedAll();
+  EXPECT_TRUE(driver_.core().progress(job).empty());
+}
+
+TEST_F(FindingsTest, ProgressIsBoundedAndNoPartOfTheState) {
+  const JobId job = driver_.SubmitOne(NoopJob(100));
+  const std::string digest = driver_.core().StateDigest();
+  const size_t events = driver_.store().history().size();
+  Findings many;
+  for (TaskIndex task = 0; task < Findings::kProgressMax; ++task) {
+    many.progress.push_back(
+        {.job = job, .task = {.task = task, .fraction = 0.5}});
+  }
+  agent_.Send(many);
+  EXPECT_EQ(driver_.core().progress(job).size(), kJobProgressMax);
+  EXPECT_EQ(driver_.core().StateDigest(), digest);
+  EXPECT_EQ(driver_.store().history().size(), events);
+}
+
 }  // namespace
 }  // namespace remuda

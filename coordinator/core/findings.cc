@@ -43,6 +43,17 @@ void Add(const JobFinding& finding, Changed& changed) {
   changed.places.insert(place);
 }
 
+// Live only, so no event: whoever asks for the job sees the newest word.
+void Keep(const TaskProgress& progress, LiveJob& job) {
+  if (progress.task >= job.accepted.tasks) return;
+  const auto known = job.progress.find(progress.task);
+  if (known != job.progress.end()) {
+    known->second = progress;
+  } else if (job.progress.size() < kJobProgressMax) {
+    job.progress.emplace(progress.task, progress);
+  }
+}
+
 }  // namespace
 
 void DecideFindings(CoreState& state, const Now& now, const AgentEntry& agent,
@@ -60,6 +71,16 @@ void DecideFindings(CoreState& state, const Now& now, const AgentEntry& agent,
       const auto [at, is_new] = jobs.try_emplace(item.job);
       if (is_new) at->second.findings = job->findings;
       Add(item.finding, at->second);
+    }
+  }
+  for (const Findings::Progress& progress : findings.progress) {
+    LiveJob* job = state.FindJob(progress.job);
+    if (job == nullptr) {
+      CountStale(state, StaleReason::kJobGone);
+    } else if (!job->holders.contains(agent.registered.agent)) {
+      CountStale(state, StaleReason::kOtherHolder);
+    } else {
+      Keep(progress.task, *job);
     }
   }
   for (auto& [id, changed] : jobs) {

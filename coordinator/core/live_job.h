@@ -13,6 +13,7 @@
 #include "jobs/ids.h"
 #include "jobs/job_finding.h"
 #include "jobs/states.h"
+#include "jobs/task_progress.h"
 #include "wire/client_messages.h"
 
 namespace remuda {
@@ -35,6 +36,7 @@ struct LiveJob {
   // Live only, no part of the state.
   // The sessions that know the job's definition.
   absl::flat_hash_map<AgentId, SessionId> defined;
+  std::map<TaskIndex, TaskProgress> progress;  // at most kJobProgressMax
   bool changed = false;
   bool is_ready = false;                // stands in the ready queue
   std::optional<WallTime> waits_since;  // its oldest task to grant

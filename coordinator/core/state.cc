@@ -213,6 +213,8 @@ void CoreState::CountRunTimes(const LiveJob& job, const AttemptsEnded& ended) {
 
 void CoreState::EndTasks(LiveJob& job, AgentEntry& agent, IndexRange tasks,
                          const JobTasks::Change& change, WallTime at) {
+  job.progress.erase(job.progress.lower_bound(tasks.first),
+                     job.progress.lower_bound(tasks.first + tasks.count));
   counters.queue.delayed -= job.tasks.delayed();
   const JobTasks::Ended ended = job.tasks.End(tasks, change);
   for (const LiveGrant& done : ended.grants_done) {

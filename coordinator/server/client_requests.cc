@@ -192,10 +192,21 @@ void CoordinatorLoop::AnswerFromStore(const Asker& asker, Read read) {
   if (!taken) ReplyError(asker, Busy());
 }
 
+// The reader knows what is committed; progress is never.
 void CoordinatorLoop::On(const Asker& asker, GetJobs request) {
-  AnswerFromStore(
-      asker, [request = std::move(request), owner = asker.only_owner()](
-                 StoreReader& reader) { return reader.Jobs(request, owner); });
+  const bool taken = queries_->Ask(
+      [this, asker, request = std::move(request)](StoreReader& reader) {
+        const bool by_id = !request.ids.empty();
+        auto jobs = reader.Jobs(request, asker.only_owner());
+        return [this, asker, by_id, jobs = std::move(jobs)]() mutable {
+          if (!jobs.ok()) return ReplyError(asker, jobs.status());
+          for (JobSummary& job : jobs->jobs) {
+            if (by_id) job.progress = core_.progress(job.id);
+          }
+          Reply(asker, *jobs);
+        };
+      });
+  if (!taken) ReplyError(asker, Busy());
 }
 
 void CoordinatorLoop::On(const Asker& asker, GetResults request) {

@@ -203,7 +203,9 @@ void HostedWorker::EndTask(HostedTask& task, const WorkerResult& result,
 void HostedWorker::HandleFinding(WorkerFinding finding) {
   const auto task = held_.find(finding.task);
   if (task != held_.end()) {
-    finding.finding.task = task->second->attempt.id.task;
+    const AttemptId& id = task->second->attempt.id;
+    finding.finding.task = id.task;
+    if (finding.finding.progress) finding.finding.job = id.job;
   }
   if (finding.finding.code == "loop_blocked") told_blocked_ = finding.task;
   owner_.OnFinding(std::move(finding.finding));

@@ -190,6 +190,7 @@ void WorkerProcess::HandleFinding(WorkerFinding finding) {
   for (const PoolTask* task : held_) {
     if (task->worker_task != finding.task) continue;
     finding.finding.task = task->attempt.id.task;
+    if (finding.finding.progress) finding.finding.job = task->attempt.id.job;
     break;
   }
   owner_.OnFinding(std::move(finding.finding));

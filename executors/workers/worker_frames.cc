@@ -145,11 +145,24 @@ bool IsRange(std::span<const WorkerTask> tasks, bool with_items) {
   return true;
 }
 
+// As text, cut where it is too long for a line of the log.
+std::string Facts(const json& message) {
+  const auto facts = message.find("facts");
+  if (facts == message.end() || !facts->is_object()) return {};
+  std::string text = facts->dump(-1, ' ', true);
+  if (text.size() > kFindingTextMax) text.resize(kFindingTextMax);
+  return text;
+}
+
 WorkerHello ParseHello(const json& message) {
   WorkerHello hello;
   hello.protocol = static_cast<int>(Number(message, "protocol").value_or(0));
   hello.language = Text(message, "language");
   hello.pid = static_cast<int32_t>(Number(message, "pid").value_or(0));
+  hello.facts = Facts(message);
+  const auto facts = message.find("facts");
+  hello.is_free_threaded = facts != message.end() && facts->is_object() &&
+                           facts->contains("gil") && facts->at("gil") == false;
   const auto modes = message.find("modes");
   if (modes == message.end() || !modes->is_array()) return hello;
   hello.modes.clear();
@@ -167,6 +180,18 @@ std::string Words(const json& message, const char* name) {
     text.resize(ValidUtf8Prefix(text));
   }
   return text;
+}
+
+absl::StatusOr<WorkerMessage> ParseProgress(const json& message) {
+  WorkerFinding parsed;
+  parsed.task = TaskNumber(message, "id");
+  const auto fraction = message.find("fraction");
+  if (parsed.task == 0 || fraction == message.end() || !fraction->is_number()) {
+    return absl::InvalidArgumentError("'progress' without id and fraction");
+  }
+  parsed.finding.progress = std::clamp(fraction->get<double>(), 0.0, 1.0);
+  parsed.finding.text = Words(message, "text");
+  return parsed;
 }
 
 absl::StatusOr<WorkerMessage> ParseFinding(const json& message) {
@@ -227,9 +252,9 @@ absl::StatusOr<WorkerMessage> ParseWorkerMessage(std::string_view body) {
   if (type == "pong") {
     return WorkerPong{.number = Number(message, "number").value_or(0)};
   }
-  if (type == "started" || type == "progress" || type == "facts") {
-    return WorkerRemark{};
-  }
+  if (type == "progress") return ParseProgress(message);
+  if (type == "facts") return WorkerFacts{.json = Facts(message)};
+  if (type == "started") return WorkerRemark{};
   return absl::InvalidArgumentError("a frame of the unknown type '" + type +
                                     "'");
 }

@@ -34,6 +34,8 @@ struct WorkerHello {
   std::string language;  // "python 3.11.2"
   int32_t pid = 0;       // as the worker says
   std::vector<std::string> modes = {"process"};
+  std::string facts;              // the JSON text of an object; empty if none
+  bool is_free_threaded = false;  // Python without its interpreter's lock
 };
 
 struct WorkerReady {
@@ -60,8 +62,8 @@ struct WorkerLog {
   std::string file;  // a name in the log folder that holds it instead
 };
 
-// A finding of the task with that number; 0 if of none. The finding's own
-// task is the reader's to fill in.
+// A finding of the task with that number, 0 if of none, or its progress. The
+// finding's own task, and the job of progress, are the reader's to fill in.
 struct WorkerFinding {
   uint64_t task = 0;
   Finding finding;
@@ -71,12 +73,18 @@ struct WorkerPong {
   uint64_t number = 0;
 };
 
+// Facts of the worker's runtime, as the JSON text of an object: that have
+// changed since its hello.
+struct WorkerFacts {
+  std::string json;
+};
+
 // Known to the protocol, and of no interest to the agent.
 struct WorkerRemark {};
 
 using WorkerMessage =
     std::variant<WorkerHello, WorkerReady, std::vector<WorkerResult>, WorkerLog,
-                 WorkerFinding, WorkerPong, WorkerRemark>;
+                 WorkerFinding, WorkerPong, WorkerFacts, WorkerRemark>;
 
 // A task as a worker gets it.
 struct WorkerTask {

@@ -109,6 +109,37 @@ TEST(WorkerFramesTest, AFindingTellsWhereAndHowLong) {
   EXPECT_EQ(finding.finding.duration, std::chrono::milliseconds(1500));
 }
 
+TEST(WorkerFramesTest, ProgressIsOfATask) {
+  auto message = ParseWorkerMessage(
+      R"({"type":"progress","id":"7","fraction":1.5,"text":"nearly"})");
+  ASSERT_TRUE(message.ok()) << message.status();
+  const auto& told = std::get<WorkerFinding>(*message);
+  EXPECT_EQ(told.task, 7u);
+  EXPECT_EQ(told.finding.progress, 1.0);
+  EXPECT_EQ(told.finding.text, "nearly");
+  EXPECT_FALSE(ParseWorkerMessage(R"({"type":"progress","id":"7"})").ok());
+  EXPECT_FALSE(
+      ParseWorkerMessage(R"({"type":"progress","fraction":0.5})").ok());
+}
+
+TEST(WorkerFramesTest, FactsSayWhetherThereIsALock) {
+  auto message = ParseWorkerMessage(
+      R"({"type":"hello","protocol":2,"facts":{"gil":false}})");
+  ASSERT_TRUE(message.ok());
+  EXPECT_TRUE(std::get<WorkerHello>(*message).is_free_threaded);
+  EXPECT_EQ(std::get<WorkerHello>(*message).facts, R"({"gil":false})");
+  for (const char* with_lock :
+       {R"({"type":"hello","facts":{"gil":true}})",
+        R"({"type":"hello","facts":[]})", R"({"type":"hello","facts":{}})"}) {
+    message = ParseWorkerMessage(with_lock);
+    ASSERT_TRUE(message.ok());
+    EXPECT_FALSE(std::get<WorkerHello>(*message).is_free_threaded);
+  }
+  message = ParseWorkerMessage(R"({"type":"facts","facts":{"gil":true}})");
+  ASSERT_TRUE(message.ok());
+  EXPECT_EQ(std::get<WorkerFacts>(*message).json, R"({"gil":true})");
+}
+
 TEST(WorkerFramesTest, AFindingsWordsAreBounded) {
   // Cut between characters, not within one.
   std::string words = "x";

@@ -266,6 +266,11 @@ void WorkerLink::Handle(WorkerMessage message) {
     HandleHello(*hello);
     return;
   }
+  if (const auto* facts = std::get_if<WorkerFacts>(&message)) {
+    Log(LogLevel::kInfo, "worker_facts", "Facts of a worker have changed.",
+        {{"program", program_}, {"facts", facts->json}});
+    return;
+  }
   if (std::holds_alternative<WorkerReady>(message) && !ready_) {
     ready_ = true;
     loop_.CancelTimer(limit_timer_);
@@ -288,6 +293,12 @@ void WorkerLink::HandleHello(const WorkerHello& hello) {
     return;
   }
   pid_ = hello.pid;
+  // Rare enough to be said of each.
+  if (hello.is_free_threaded) {
+    Log(LogLevel::kInfo, "worker_facts",
+        "A worker's interpreter has no lock: its threads compute side by side.",
+        {{"program", program_}, {"facts", hello.facts}});
+  }
   Send(WelcomeMessage(place_.log_folder, hosting_));
   Flush();
 }

@@ -112,6 +112,12 @@ WorkerWords ReadWorkerWords(std::string_view body) {
     words.credits = Number(message, "credits").value_or(0);
   } else if (words.type == "pong") {
     words.number = Number(message, "number");
+  } else if (words.type == "progress") {
+    const auto fraction = message.find("fraction");
+    if (!Id(message).has_value() || fraction == message.end() ||
+        !fraction->is_number()) {
+      words.fault = "'progress' without the id of a task and its fraction";
+    }
   } else if (words.type == "log") {
     words.log = {.task = Id(message).value_or(0),
                  .text = Text(message, "text"),

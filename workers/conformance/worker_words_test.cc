@@ -60,5 +60,16 @@ TEST(WorkerWordsTest, VerdictIsOneLineOfJson) {
   EXPECT_NE(line.find(R"(\"b\")"), std::string::npos) << line;
 }
 
+TEST(WorkerWordsTest, ProgressNamesItsTaskAndHowFarItIs) {
+  EXPECT_EQ(
+      ReadWorkerWords(R"({"type":"progress","id":"3","fraction":0.5})").fault,
+      "");
+  for (const char* bad :
+       {R"({"type":"progress","fraction":0.5})",
+        R"({"type":"progress","id":"3","fraction":"half"})"}) {
+    EXPECT_NE(ReadWorkerWords(bad).fault, "") << bad;
+  }
+}
+
 }  // namespace
 }  // namespace remuda

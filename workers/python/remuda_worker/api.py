@@ -10,8 +10,12 @@ import time
 from .task import current
 
 PROGRESS_SECONDS = 0.1  # between what one task tells
+TEXT_MAX = 500
+PROGRESS_A_SECOND_MAX = 100  # of all tasks of a worker
 
 _worker = None
+_second = 0  # of the clock, and what was told in it
+_told = 0
 
 
 class TaskFacts:
@@ -43,19 +47,25 @@ def stopping():
 
 
 def progress(fraction, text=""):
-    """Says how far the task is, from 0 to 1."""
+    """Says how far the task is, from 0 to 1: `remuda job ID` shows it."""
+    global _second, _told
     running = current.get()
     now = time.monotonic()
     if _worker is None or running is None or now - running.told < PROGRESS_SECONDS:
         return
+    if int(now) != _second:
+        _second, _told = int(now), 0
+    if _told >= PROGRESS_A_SECOND_MAX:
+        return
+    _told += 1
     running.told = now
     _worker.send_from_task(
         [
             {
                 "type": "progress",
                 "id": str(running.number),
-                "fraction": float(fraction),
-                "text": str(text),
+                "fraction": max(0.0, min(1.0, float(fraction))),
+                "text": str(text)[:TEXT_MAX],
             }
         ]
     )
