@@ -8,6 +8,7 @@ and handed back too, and the agent leaves in time.
 import http.server
 import os
 import pathlib
+import socketserver
 import threading
 import time
 import unittest
@@ -15,6 +16,7 @@ import unittest
 from cluster import Cluster, job_text, processes_with, wait_until
 
 HERE = pathlib.Path(os.getcwd())
+ASK = HERE / "plugins/example/ask.so"
 WORDS = HERE / "plugins/example/words.so"
 PERL = f"perl.eval=perl {HERE / 'workers/perl/worker.pl'}"
 
@@ -72,13 +74,20 @@ KINDS = {
                      []),
     "plugin": ("example.words", 300, ['with: {{file: "{folder}/text"}}'],
                ["--plugin", WORDS]),
+    "plugin-threads": ("example.words", 300, [
+        'with: {{file: "{folder}/text"}}', "executor: thread-pool",
+        "concurrency: 10"], ["--plugin", WORDS]),
+    "plugin-coroutines": ("example.ask", 1000, [
+        "with: {{port: {port}}}", "executor: async", "concurrency: 50"],
+                          ["--plugin", ASK]),
     "perl": ("perl.eval", 300, [f'with: {{{{code: "{PERL_CODE}"}}}}'],
              ["--worker", PERL]),
 }
 
 
 class SlowSite:
-    """Answers after a moment, and not at all while it is shut."""
+    """Answers after a moment, and not at all while it is shut: HTTP by `url`,
+    and a few words to whoever connects to `port`."""
 
     def __init__(self):
         self.open = threading.Event()
@@ -117,15 +126,32 @@ class SlowSite:
             def handle_error(self, *_):
                 pass  # clients that went away in the middle
 
-        self.server = Server(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever,
-                         daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}/"
+        class Words(socketserver.BaseRequestHandler):
+            def handle(self):
+                time.sleep(0.02)
+                site.open.wait()
+                self.request.sendall(b"four words make this")
+
+        class WordsServer(socketserver.ThreadingTCPServer):
+            daemon_threads = True
+            request_queue_size = 1024
+
+            def handle_error(self, *_):
+                pass
+
+        pages = Server(("127.0.0.1", 0), Handler)
+        words = WordsServer(("127.0.0.1", 0), Words)
+        self.servers = [pages, words]
+        for server in self.servers:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{pages.server_port}/"
+        self.port = words.server_address[1]
 
     def close(self):
         self.open.set()
-        self.server.shutdown()
-        self.server.server_close()
+        for server in self.servers:
+            server.shutdown()
+            server.server_close()
 
 
 class Drain(unittest.TestCase):
@@ -147,7 +173,8 @@ class Drain(unittest.TestCase):
         else:
             text.write_text("a word\n" * 500000)
         lines = [line.format(folder=cluster.folder, seconds=seconds,
-                             url=self.site.url) for line in lines]
+                             url=self.site.url, port=self.site.port)
+                 for line in lines]
         spec = cluster.spec("drained", job_text("drained", type_, [
             f"tasks: {{range: {{from: 0, to: {tasks - 1}}}}}", *lines]))
         return first, cluster.submit(spec, *args), tasks
