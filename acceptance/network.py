@@ -28,15 +28,21 @@ def can_make_namespaces():
 class Network:
     """Hosts by name; each reaches all others until it is cut off."""
 
+    LOSSES = (5, 20, 40)  # percent
     RULES = """
 table bridge remuda {
   set cut { type ifname . ifname; }
+%s
   chain wire {
     type filter hook forward priority 0; policy accept;
     meta iifname . meta oifname @cut drop
+%s
   }
 }
-"""
+""" % ("\n".join(f"  set lossy{p} {{ type ifname; }}" for p in LOSSES),
+       "\n".join(f"    meta {way}ifname @lossy{p} "
+                 f"numgen random mod 100 < {p} drop"
+                 for p in LOSSES for way in "io"))
 
     def __init__(self, *hosts):
         self.prefix = f"rm{os.getpid()}-"
@@ -106,6 +112,41 @@ table bridge remuda {
         self._run(*self.inside("switch"), NFT,
                   "add element bridge remuda cut { " + ", ".join(pair) + " }")
 
+    def cut_one_way(self, one, other):
+        """The other does not hear the one; their connection hangs."""
+        self._run(*self.inside("switch"), NFT, "add element bridge remuda cut "
+                  f'{{ "p-{one}" . "p-{other}" }}')
+
+    def join(self, one, other):
+        """Ends a cut of these two, in whichever direction."""
+        for pair in ((one, other), (other, one)):
+            # Not to be there is no error for us, but one for nft.
+            subprocess.run(
+                [*self.inside("switch"), NFT, "delete element bridge remuda "
+                 f'cut {{ "p-{pair[0]}" . "p-{pair[1]}" }}'],
+                capture_output=True)
+
     def heal(self):
         self._run(*self.inside("switch"), NFT,
                   "flush set bridge remuda cut")
+
+    def lose(self, host, percent):
+        """So many of the packets from this host and to it get lost."""
+        self._run(*self.inside("switch"), NFT, "add element bridge remuda "
+                  f'lossy{percent} {{ "p-{host}" }}')
+
+    def lose_nothing(self, host):
+        for percent in self.LOSSES:
+            subprocess.run(
+                [*self.inside("switch"), NFT, "delete element bridge remuda "
+                 f'lossy{percent} {{ "p-{host}" }}'], capture_output=True)
+
+    def slow(self, host):
+        """What it sends goes at 512 kbit/s and waits for up to 0.4 s."""
+        self._run("tc", "-n", self._name(host), "qdisc", "replace", "dev",
+                  "eth0", "root", "tbf", "rate", "512kbit", "burst", "16kbit",
+                  "latency", "400ms")
+
+    def fast(self, host):
+        subprocess.run(["tc", "-n", self._name(host), "qdisc", "del", "dev",
+                        "eth0", "root"], capture_output=True)
