@@ -96,7 +96,7 @@ class Ends:
 
 
 class Checker:
-    def __init__(self, runs, notes, worker_kills, slots):
+    def __init__(self, runs, notes, worker_kills):
         self.runs = defaultdict(list)
         for run in runs:
             self.runs[run.key].append(run)
@@ -105,7 +105,6 @@ class Checker:
         self.stops = Stops(notes)
         self.ends = Ends(runs, notes)
         self.worker_kills = worker_kills
-        self.slots = slots
         self.violations = []
         self.figures = Counter()
         self.seen_jobs = {}
@@ -224,7 +223,7 @@ class Checker:
         output = row["output"]
         if isinstance(output, list):
             return output
-        return [*map(int, output["stdout"].split()), None]
+        return [*map(int, output["stdout"].split()[-2:]), None]
 
     def _late(self, run, at, what):
         if self.stops.excuse(run, at):

@@ -118,13 +118,12 @@ class Run:
                 (time.monotonic() + self.random.uniform(0.3, 6), job))
         return job.tasks
 
-    def check(self, recovered):
+    def check(self, recovered, others=0):
         runs, notes = self.ledger.read()
         counts = self.faults.counts
         checker = Checker(runs, notes,
                           counts.get("kill_worker", 0)
-                          + counts.get("kill_spawner", 0) * 3,
-                          self.fleet.slots)
+                          + counts.get("kill_spawner", 0) * 3)
         for name in self.fleet.agents_by_name:
             checker.ends.add_log(name, self.fleet.folder / f"{name}.log")
         for job in self.clients.outstanding():
@@ -140,7 +139,7 @@ class Run:
             checker.wrong("remuda_invariant_violations_total is", broken)
         self._end(checker)
         checker.store(self.fleet.folder / "state" / "remuda.sqlite",
-                      len(self.clients.jobs))
+                      len(self.clients.jobs) + others)
         checker.fleet(self.fleet, self.faults, self.clients)
         return self._report(checker, recovered)
 

@@ -131,6 +131,11 @@ class Fleet(Cluster):
                 served.process.stdout.close()
                 self.served.remove(served)
 
+    def begin_beside(self, name):
+        """One more agent, which is not restarted; from any thread."""
+        return self.agent("--slots", "process-pool=1,thread-pool=1,async=1",
+                          name=name, inside=self.inside(name))
+
     def supervise(self, paused=()):
         """Starts again what died, as a supervisor would."""
         for member in self.members():

@@ -57,7 +57,7 @@ class Jobs:
         most = max(2, int(self.size * share))
         return self.random.randint(max(1, most // 2), most + most // 2)
 
-    def _command(self, key, sort, tasks, body, extra=(), last="", **facts):
+    def command(self, key, sort, tasks, body, extra=(), last="", **facts):
         script = self.ledger.shell(key, body, last)
         lines = [f"tasks: {{range: {{from: 1, to: {tasks}}}}}",
                  "with: " + json.dumps({"argv": ["/bin/sh", "-c", script]}),
@@ -76,31 +76,37 @@ class Jobs:
                    fail_every=fail_every, **facts)
 
     def commands(self, key):
-        return self._command(key, "commands", self._count(0.5), ":", [RETRY])
+        return self.command(key, "commands", self._count(0.5), ":", [RETRY])
+
+    def printing(self, key):
+        """Fills disks: some 30 KB a task."""
+        return self.command(
+            key, "printing", self._count(0.5),
+            "head -c 30000 /dev/zero | tr '\\0' x; echo", [RETRY])
 
     def limited(self, key):
         limit = self.random.randint(1, 4)
-        return self._command(
+        return self.command(
             key, "limited", self._count(0.1), "sleep 0.03",
             [RETRY, f"concurrency: {limit}"], limit=limit)
 
     def flaky(self, key):
         """The first try always fails; so may one that a loss came before."""
-        return self._command(
+        return self.command(
             key, "flaky", self._count(0.2), ":",
             [RETRY], last='[ "$REMUDA_ATTEMPT" -ge 2 ]')
 
     def time_outs(self, key):
         body = ('[ $((REMUDA_TASK_INDEX % 5)) -ne 0 ] || '
                 '{ (setsid sleep 600 &); sleep 600; }')
-        return self._command(
+        return self.command(
             key, "time_outs", self._count(0.02), body,
             ["timeout: 2s", "success: {max_failed: 100%}",
              "retry: {attempts: 25, on: [crash, error], "
              "backoff: {initial: 20ms}}"], time_outs=True)
 
     def cancelled(self, key):
-        return self._command(key, "cancelled", self._count(4), "sleep 0.1",
+        return self.command(key, "cancelled", self._count(4), "sleep 0.1",
                              [RETRY], to_cancel=True)
 
     def threads(self, key):
