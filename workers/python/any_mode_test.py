@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import tempfile
 import unittest
 
@@ -397,6 +398,29 @@ class ProcessModeTest(AnyMode, WorkerTest):
         ids = self.worker.start(self.f("double"), items=list(range(300)))
         self.worker.end_of(ids[-1])
         self.assertEqual(self.worker.order, ids)
+
+    def test_an_import_that_was_stopped_midway_is_not_built_upon(self):
+        os.mkdir(self.file("half"))
+        self.write("half/part", "NAMES = ['f']")
+        self.write(
+            "half/__init__",
+            """
+            import time
+            from .part import *
+            open("importing", "w").close()
+            time.sleep(600)
+            __all__ = part.NAMES
+            def f(item): return item
+            """,
+        )
+        first, second = self.worker.start("half:f", items=[1, 2])
+        self.wait_for_file("importing")
+        self.worker.cancel(first)
+        self.worker.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.worker.end_of(first)["ending"], "cancelled")
+        # For a worker that has not imported the parts of it already.
+        self.assertEqual(self.worker.end_of(second)["ending"], "returned")
+        self.assertEqual(self.worker.process.wait(60), 0)
 
 
 class ProcessModeAsyncTest(AnyMode, WorkerTest):

@@ -37,6 +37,22 @@ def shortened(text, limit):
     return f"{text[:half]}\n[... {left_out} characters left out ...]\n{text[-half:]}"
 
 
+def came_amid_import(error):
+    """Whether the interpreter was importing a module when it was raised.
+
+    What was being imported is then half there: Python takes away the module
+    that did not end, and not those that it had imported of its own.
+    """
+    while error is not None:
+        trace = error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename.startswith("<frozen importlib"):
+                return True
+            trace = trace.tb_next
+        error = error.__context__
+    return False
+
+
 def describe_exception(error):
     """The last line of the traceback first, then all of it."""
     import traceback

@@ -8,6 +8,7 @@ import threading
 import time
 
 from .descendants import end_those_of_process
+from .failures import came_amid_import
 from .output import FileOutput
 from .run_queue import RUN_QUEUE_TASK_NS_MIN, RunQueue
 from .runner import Runner
@@ -32,6 +33,7 @@ class ProcessMode(Worker):
         self.setups = Setups(self.runner.run)
         self.run_queue = RunQueue(threading.get_native_id())
         self.draining = False
+        self.half_imported = False  # no next task can rely on its modules
         self.main_thread = threading.get_ident()
         # While a task runs the signal handler may do what the main loop does
         # between tasks, as that cannot be in the middle of it.
@@ -70,6 +72,8 @@ class ProcessMode(Worker):
         while True:
             while self.messages:
                 self.handle(self.messages.popleft())
+            if self.half_imported:
+                self.give_back()
             if self.tasks:
                 self.run_task(self.tasks.popleft())
                 continue
@@ -81,6 +85,13 @@ class ProcessMode(Worker):
                 return
             self.messages.extend(self.channel.receive(wait=True))
             self.run_queue.since_last()
+
+    def give_back(self):
+        """Leaves the tasks that it holds to a worker that is whole."""
+        for task in self.tasks:
+            self.add({"id": str(task.number), "ending": "returned"})
+        self.tasks.clear()
+        self.draining = True
 
     def handle(self, message):
         kind = message.get("type")
@@ -152,6 +163,8 @@ class ProcessMode(Worker):
         except BaseException as error:  # the next task is not to blame
             self.in_task = False
             result = ending_of_error(error)
+            if task.stop_sent and came_amid_import(error):
+                self.half_imported = True
         self.current = None
         current.reset(token)
         task.ended = True
