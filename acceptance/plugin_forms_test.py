@@ -106,6 +106,15 @@ class Forms(Folder):
         self.assertIn("SIGSEGV", json.dumps(tasks[30]))
         self.assertIn("thrown on purpose", json.dumps(tasks[-1]))
 
+    def test_a_crash_of_offloaded_work_is_its_tasks(self):
+        # A neighbour holds the loop when it happens, and is innocent.
+        items = ["hold"] * 2 + ["crash_elsewhere"] + ["hold"] * 6
+        self.remuda("run", self.wild(items), code=1)
+        self.assertEqual([task["state"] for task in self.outputs()],
+                         ["failed" if item == "crash_elsewhere"
+                          else "succeeded" for item in items])
+        self.assertIn("SIGSEGV", json.dumps(self.outputs()[2]))
+
     def test_cancel_ends_what_waits_and_what_is_offloaded(self):
         files = [self.folder / f"began-{i}" for i in range(21)]
         run = self.start("run", self.wild([

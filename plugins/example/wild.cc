@@ -25,12 +25,19 @@ class Wild {
     };
     co_await plugin::Sleep(std::chrono::milliseconds(1));
     if (is("throw")) throw std::runtime_error("thrown on purpose");
-    if (is("crash")) raise(SIGSEGV);
+    if (is("\"crash\"")) raise(SIGSEGV);
     if (is("block")) Block(std::chrono::seconds(2));
     if (is("\"for_ever")) {
       context.Log(plugin::Level::kWarning, "waits for ever");
       MakeFileNamedIn(parameters);
       co_await plugin::Sleep(std::chrono::hours(1000));
+    }
+    if (is("hold")) Block(std::chrono::milliseconds(700));
+    if (is("crash_elsewhere")) {
+      co_await plugin::Offload([] {
+        Block(std::chrono::milliseconds(200));
+        raise(SIGSEGV);
+      });
     }
     if (is("work_for_ever")) {
       MakeFileNamedIn(parameters);
@@ -61,7 +68,9 @@ class Wild {
 
 constexpr remuda_parameter kParameters[] = {
     {"how", "text", 1,
-     "What the task does: throw, crash, block, for_ever, work_for_ever or "
+     "What the task does: throw, crash, crash_elsewhere, block, hold, "
+     "for_ever, "
+     "work_for_ever or "
      "end."}};
 
 constexpr remuda_job_type kJobTypes[] = {

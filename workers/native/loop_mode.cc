@@ -16,6 +16,7 @@
 #include "base/event_loop.h"
 #include "executors/async/stall_watch.h"
 #include "jobs/json_text.h"
+#include "workers/native/crash_mark.h"
 #include "workers/native/modes.h"
 #include "workers/native/plugin_loop.h"
 #include "workers/native/result_batch.h"
@@ -63,6 +64,8 @@ class LoopMode : private PluginLoop::Owner {
  private:
   void OnStepBegin(LoopTask& task) override;
   void OnStepEnd(LoopTask& task) override;
+  void OnWorkBegin(LoopTask& task) override;
+  void OnWorkEnd(LoopTask& task) override;
   void OnTaskEnded(LoopTask& task) override;
 
   void Handle(PoolMessage message);
@@ -126,6 +129,7 @@ LoopMode::LoopMode(ModeSetting setting)
 void LoopMode::Run() {
   pipe_.Send("{\"type\":\"ready\",\"credits\":" +
              std::to_string(slots_ + kCreditsBeyondSlots) + "}");
+  MarkCrashesIn(cell_);
   loop_.WatchReadable(pipe_.fd(), [this] {
     pipe_.ReadReady(
         [this](PoolMessage message) { Handle(std::move(message)); });
@@ -216,7 +220,7 @@ StepOwner* LoopMode::TakeOwner(const HeldTask& task) {
 
 void LoopMode::OnStepBegin(LoopTask& task) {
   auto& held = static_cast<HeldTask&>(task);
-  cell_.Begin(held.number);
+  if (!IsCrashMarked()) cell_.Begin(held.number);
   step_index_.store(held.Facts().index, std::memory_order_relaxed);
   step_began_ = clock_.Now();
   step_.Enter(*held.owner);
@@ -224,11 +228,17 @@ void LoopMode::OnStepBegin(LoopTask& task) {
 
 void LoopMode::OnStepEnd(LoopTask& task) {
   step_.Leave(nullptr);
-  cell_.Rest();
+  if (!IsCrashMarked()) cell_.Rest();
   const Duration took = clock_.Now() - step_began_;
   static_cast<HeldTask&>(task).in_steps += took;
   in_steps_ += took;
 }
+
+void LoopMode::OnWorkBegin(LoopTask& task) {
+  SetTaskOfThread(static_cast<HeldTask&>(task).number);
+}
+
+void LoopMode::OnWorkEnd(LoopTask&) { SetTaskOfThread(0); }
 
 void LoopMode::OnTaskEnded(LoopTask& task) {
   auto& held = static_cast<HeldTask&>(task);

@@ -51,7 +51,9 @@ int LoopTask::WaitForFd(int fd, uint32_t events, std::optional<Duration> limit,
 int LoopTask::WaitForWork(void (*work)(void*), remuda_wake wake, void* data) {
   if (const int answer = MayWait(); answer != REMUDA_WAITS) return answer;
   const bool taken = loop_->pool_.Submit([this, work, data] {
+    loop_->owner_.OnWorkBegin(*this);
     work(data);
+    loop_->owner_.OnWorkEnd(*this);
     loop_->loop_.Post([this] {
       loop_->Wake(*this, StopRequested() ? REMUDA_STOPPED : REMUDA_READY);
     });

@@ -81,6 +81,9 @@ class PluginLoop {
     // The plugin's code runs for `task` between the two.
     virtual void OnStepBegin(LoopTask& task) = 0;
     virtual void OnStepEnd(LoopTask& task) = 0;
+    // On another thread: what `task` has offloaded begins or ends there.
+    virtual void OnWorkBegin(LoopTask&) {}
+    virtual void OnWorkEnd(LoopTask&) {}
     // It is over, and the owner may destroy it. No other task's step may be
     // begun within.
     virtual void OnTaskEnded(LoopTask& task) = 0;

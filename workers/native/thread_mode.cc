@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <exception>
@@ -120,13 +121,26 @@ void ThreadMode::Add(TaskBatch batch) {
 
 void ThreadMode::Cancel(uint64_t number) {
   std::stop_source stop(std::nostopstate);
+  bool has_begun = true;
   {
     MutexLock lock(mutex_);
     const auto found = stops_.find(number);
     if (found == stops_.end()) return;
+    const auto pending = std::find_if(
+        pending_.begin(), pending_.end(),
+        [&](const Given& given) { return given.task().number == number; });
+    has_begun = pending == pending_.end();
     stop = found->second;
+    if (!has_begun) {
+      pending_.erase(pending);
+      stops_.erase(found);
+    }
   }
-  stop.request_stop();  // may call what a plugin has asked for
+  if (has_begun) {
+    stop.request_stop();  // may call what a plugin has asked for
+  } else {
+    Tell(number, Stopped(), {}, "");
+  }
 }
 
 void ThreadMode::Drain() {

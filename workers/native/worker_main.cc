@@ -55,6 +55,9 @@ WelcomeWorker Greet(WorkerPipe& pipe) {
 int WorkerMain(int fd, const std::vector<std::string>& plugins) {
   // The pool's nudge, which here the reading thread makes unnecessary.
   std::signal(SIGTERM, SIG_IGN);
+  // A connection that is gone is its task's error. Not ignored, as programs
+  // that handlers start would inherit that.
+  std::signal(SIGPIPE, [](int) {});
   const std::optional<std::string> cell_fd =
       EnvironmentVariable(kWorkerCellVariable);
   if (!cell_fd.has_value()) {
