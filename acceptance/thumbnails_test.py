@@ -112,6 +112,22 @@ class Thumbnails(Folder):
             self.assertEqual((field(made, "width"), field(made, "height")),
                              ("60", "60"))
 
+    def test_brackets_in_a_name_are_no_options(self):
+        whole = self.picture("a.jpg", (900, 900))
+        (self.folder / "a.jpg[shrink=8]").write_bytes(whole.read_bytes())
+        rows = self.thumbnails([
+            "tasks: {items: [{from: a.jpg, to: plain.jpg}, "
+            "{from: 'a.jpg[shrink=8]', to: 'b[Q=1].jpg'}]}",
+            f'with: {{from: "{self.folder}/{{{{item.from}}}}", '
+            f'to: "{self.folder}/{{{{item.to}}}}", '
+            "width: 600, height: 600}"])
+        self.assertEqual([row["state"] for row in rows], ["succeeded"] * 2)
+        plain = self.folder / "plain.jpg"
+        self.assertEqual((field(plain, "width"), field(plain, "height")),
+                         ("600", "600"))
+        self.assertEqual((self.folder / "b[Q=1].jpg").read_bytes(),
+                         plain.read_bytes())
+
     def test_what_cannot_be_read_or_written_is_said(self):
         self.picture("a.jpg", (640, 480))
         (self.folder / "text.jpg").write_text("no picture")

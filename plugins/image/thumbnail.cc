@@ -1,5 +1,6 @@
 // The plugin image: image.thumbnail makes a picture fit in a box.
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <vips/vips.h>
@@ -98,17 +99,37 @@ class Image {
   VipsImage* image_ = nullptr;
 };
 
-// What follows the name of the file tells libvips how to write it.
-std::string SaverOptions(const std::string& suffix, int quality) {
+// A picture's file under a name that is libvips' own: in the name of a
+// stranger, what stands in brackets at its end would be options.
+class PictureFile {
+ public:
+  explicit PictureFile(const std::string& path)
+      : fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (fd_ < 0) {
+      throw std::runtime_error("cannot read " + path + ": " +
+                               std::generic_category().message(errno));
+    }
+  }
+  ~PictureFile() { close(fd_); }
+  PictureFile(const PictureFile&) = delete;
+  PictureFile& operator=(const PictureFile&) = delete;
+  std::string name() const { return "/proc/self/fd/" + std::to_string(fd_); }
+
+ private:
+  const int fd_;
+};
+
+// libvips' saver by the suffix, with its options.
+std::string SaverOf(const std::string& suffix, int quality) {
   std::string lower = suffix;
   std::transform(lower.begin(), lower.end(), lower.begin(), [](char letter) {
     return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32)
                                           : letter;
   });
   if (lower == ".jpg" || lower == ".jpeg" || lower == ".webp") {
-    return "[Q=" + std::to_string(quality) + ",strip]";
+    return lower + "[Q=" + std::to_string(quality) + ",strip]";
   }
-  if (lower == ".png") return "[strip]";
+  if (lower == ".png") return lower + "[strip]";
   throw std::runtime_error("to must end in .jpg, .jpeg, .png or .webp, not '" +
                            suffix + "'");
 }
@@ -158,12 +179,13 @@ class Thumbnail {
   std::string Run(std::string_view text, remuda::plugin::TaskContext& context) {
     const Parameters parameters = Parse(text);
     const std::filesystem::path goal(parameters.to);
-    const std::string options =
-        SaverOptions(goal.extension().string(), parameters.quality);
-    CheckSize(parameters.from);
+    const std::string saver =
+        SaverOf(goal.extension().string(), parameters.quality);
+    const PictureFile file(parameters.from);
+    CheckSize(file, parameters.from);
     Image image;
     // Turns it as its EXIF data say, and never makes it larger.
-    if (vips_thumbnail(parameters.from.c_str(), image.out(), parameters.width,
+    if (vips_thumbnail(file.name().c_str(), image.out(), parameters.width,
                        "height", parameters.height, "size", VIPS_SIZE_DOWN,
                        "fail_on", VIPS_FAIL_ON_ERROR, nullptr) != 0) {
       Fail("cannot read " + parameters.from);
@@ -171,8 +193,7 @@ class Thumbnail {
     std::error_code error;
     std::filesystem::create_directories(goal.parent_path(), error);
     Draft draft(goal);
-    const std::string target = draft.path().string() + options;
-    if (vips_image_write_to_file(image.get(), target.c_str(), nullptr) != 0) {
+    if (!Write(image, saver, draft.path())) {
       Fail("cannot make " + parameters.to + " of " + parameters.from);
     }
     if (context.StopRequested()) return "null";
@@ -185,10 +206,21 @@ class Thumbnail {
   }
 
  private:
+  // False if libvips has said why not.
+  static bool Write(const Image& image, const std::string& saver,
+                    const std::string& path) {
+    VipsTarget* target = vips_target_new_to_file(path.c_str());
+    if (target == nullptr) return false;
+    const int failed =
+        vips_image_write_to_target(image.get(), saver.c_str(), target, nullptr);
+    g_object_unref(target);
+    return failed == 0;
+  }
+
   // Decided by what the file holds: libvips has loaders for dozens of formats,
   // and those of the rarer ones are no place for pictures of strangers.
-  static void CheckFormat(const std::string& path) {
-    const char* loader = vips_foreign_find_load(path.c_str());
+  static void CheckFormat(const PictureFile& file, const std::string& path) {
+    const char* loader = vips_foreign_find_load(file.name().c_str());
     if (loader == nullptr) Fail("cannot read " + path);
     const std::string_view name(loader);
     if (name != "VipsForeignLoadJpegFile" && name != "VipsForeignLoadPngFile" &&
@@ -198,10 +230,10 @@ class Thumbnail {
   }
 
   // A small file may unpack to more than the machine has.
-  static void CheckSize(const std::string& path) {
-    CheckFormat(path);
+  static void CheckSize(const PictureFile& file, const std::string& path) {
+    CheckFormat(file, path);
     Image header;
-    *header.out() = vips_image_new_from_file(path.c_str(), nullptr);
+    *header.out() = vips_image_new_from_file(file.name().c_str(), nullptr);
     if (header.get() == nullptr) Fail("cannot read " + path);
     const auto width =
         static_cast<uint64_t>(vips_image_get_width(header.get()));
