@@ -37,6 +37,9 @@ constexpr size_t kLastWordsMax = 4096;
 constexpr off_t kOutputDiskMax = off_t{32} << 20;
 constexpr off_t kOutputEndKept = off_t{64} << 10;
 
+// Changes of one worker's facts that the log has.
+constexpr int kFactsToldMax = 8;
+
 // How long a worker may live without its channel.
 constexpr Duration kSpeechlessMax = std::chrono::seconds(1);
 
@@ -267,6 +270,7 @@ void WorkerLink::Handle(WorkerMessage message) {
     return;
   }
   if (const auto* facts = std::get_if<WorkerFacts>(&message)) {
+    if (++facts_told_ > kFactsToldMax) return;
     Log(LogLevel::kInfo, "worker_facts", "Facts of a worker have changed.",
         {{"program", program_}, {"facts", facts->json}});
     return;

@@ -131,6 +131,7 @@ class WorkerLink {
   bool waits_for_room_ = false;
   bool ready_ = false;
   bool is_ending_ = false;  // it was told to end
+  int facts_told_ = 0;
   bool killed_by_us_ = false;
   std::string broken_;  // why the protocol ended, if it did
 };
