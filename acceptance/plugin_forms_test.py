@@ -122,6 +122,10 @@ class Forms(Folder):
             f'"work_for_ever {files[20]}"']))
         wait_until(lambda: all(file.exists() for file in files),
                    "all tasks run")
+        told = wait_until(lambda: self.job()["progress"],
+                          "they have said how far they are")
+        self.assertEqual({(one["fraction"], one["text"]) for one in told},
+                         {(0.5, "half of it")})
         self.remuda("cancel", 1)
         run.communicate()
         job = self.job()

@@ -29,6 +29,7 @@ class Wild {
     if (is("block")) Block(std::chrono::seconds(2));
     if (is("\"for_ever")) {
       context.Log(plugin::Level::kWarning, "waits for ever");
+      context.Progress(0.5, "half of it");
       MakeFileNamedIn(parameters);
       co_await plugin::Sleep(std::chrono::hours(1000));
     }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <functional>
 #include <stop_token>
 #include <string>
@@ -283,6 +284,42 @@ TEST_F(CoroutineRunnerTest, AStopCallsBack) {
   EXPECT_NE(log_.find("error: called back"), std::string::npos) << log_;
 }
 
+// In C: ends its tasks while they wait, as it should not.
+void EndsEarly(const remuda_host* host, remuda_task* task, void* /*state*/,
+               const char* parameters, size_t /*length*/) {
+  static std::atomic<int> outcome_seen = 0;
+  const auto wake = [](void*, int outcome) { outcome_seen = outcome; };
+  switch (parameters[1]) {
+    case '1':
+      host->wait_for_time(task, 3'600'000'000'000, wake, nullptr);
+      break;
+    default:
+      host->wait_for_work(
+          task, [](void*) { std::this_thread::yield(); }, wake, nullptr);
+  }
+  // It waits for one thing already.
+  if (host->wait_for_time(task, 0, wake, nullptr) == REMUDA_REFUSED &&
+      outcome_seen == 0) {
+    host->succeed(task, "1", 1);
+  }
+  host->end(task);
+}
+
+TEST_F(CoroutineRunnerTest, AnEndWhileItWaitsIsTheEnd) {
+  PluginJobType job_type;
+  job_type.type.name = "test.early";
+  job_type.type.form = REMUDA_COROUTINE;
+  job_type.type.start = EndsEarly;
+  PluginType type(job_type);
+  WorkerPipe pipe(worker_.get());
+  for (const char* parameters : {"[1]", "[3]", "[3]", "[1]"}) {
+    TaskVoice voice(7, options_, pipe);
+    const HandlerResult result = runner_.Run(
+        type, {JobId{3}, 5, Fence{2}}, parameters, voice, stop_.get_token());
+    EXPECT_EQ(result.output, "1") << parameters << result.error;
+  }
+}
+
 Task<std::string> TellsProgress(TaskContext& context) {
   context.Progress(0.25, "a \"quarter\" \xff");
   context.Progress(0.26);  // too soon after the last
@@ -296,6 +333,15 @@ TEST_F(CoroutineRunnerTest, ProgressIsSent) {
   EXPECT_NE(sent.find(R"("id":"7")"), std::string::npos) << sent;
   EXPECT_NE(sent.find(R"(a \"quarter\")"), std::string::npos) << sent;
   EXPECT_EQ(sent.find("0.26"), std::string::npos) << sent;
+}
+
+TEST_F(CoroutineRunnerTest, ManyTasksTellNoMoreThanTheWorkerMay) {
+  WorkerPipe pipe(worker_.get());
+  const MonotonicTime now = SystemClock().Now();
+  int admitted = 0;
+  for (int i = 0; i < 1000; ++i) admitted += pipe.AdmitProgress(now) ? 1 : 0;
+  EXPECT_EQ(admitted, WorkerPipe::kProgressPerSecond);
+  EXPECT_TRUE(pipe.AdmitProgress(now + std::chrono::seconds(1)));
 }
 
 Task<std::string> LogsMuch(TaskContext& context) {

@@ -72,7 +72,10 @@ void PluginLoop::Step(LoopTask& task, const Code& code) {
   owner_.OnStepBegin(task);
   code();
   owner_.OnStepEnd(task);
-  if (task.ended_) owner_.OnTaskEnded(task);
+  // Work on another thread uses the task: then its return is the end.
+  if (!task.ended_ || task.waits_ == LoopTask::Waits::kWork) return;
+  EndWait(task);
+  owner_.OnTaskEnded(task);
 }
 
 void PluginLoop::Start(LoopTask& task) {
@@ -99,11 +102,12 @@ void PluginLoop::Resume(LoopTask& task, int outcome) {
 void PluginLoop::Wake(LoopTask& task, int outcome) {
   CHECK(task.waits_ != LoopTask::Waits::kNot);
   EndWait(task);
+  if (task.ended_) return owner_.OnTaskEnded(task);
   Step(task, [&] { Resume(task, outcome); });
 }
 
 void PluginLoop::Stop(LoopTask& task) {
-  if (task.StopRequested()) return;
+  if (task.StopRequested() || task.ended_) return;
   task.stop_.store(true, std::memory_order_relaxed);
   Step(task, [&] {
     if (task.on_stop_ != nullptr) {

@@ -114,6 +114,7 @@ void TaskVoice::Progress(double fraction, std::string_view text) {
     MutexLock lock(mutex_);
     const MonotonicTime now = SystemClock().Now();
     if (has_told_ && now - told_ < kProgressEvery) return;
+    if (!pipe_.AdmitProgress(now)) return;
     has_told_ = true;
     told_ = now;
   }

@@ -25,6 +25,17 @@ void WorkerPipe::SendFrames(std::string_view frames) {
   }
 }
 
+bool WorkerPipe::AdmitProgress(MonotonicTime now) {
+  MutexLock lock(mutex_);
+  if (now - second_began_ >= std::chrono::seconds(1)) {
+    second_began_ = now;
+    progress_in_second_ = 0;
+  }
+  if (progress_in_second_ >= kProgressPerSecond) return false;
+  ++progress_in_second_;
+  return true;
+}
+
 void WorkerPipe::ReadReady(const Take& take) { ReadOnce(take, MSG_DONTWAIT); }
 
 void WorkerPipe::ReadOnce(const Take& take, int flags) {

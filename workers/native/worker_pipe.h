@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/mutex.h"
 #include "workers/native/task_frames.h"
 #include "workers/protocol/worker_channel.h"
@@ -26,6 +27,11 @@ class WorkerPipe {
   // The same of messages that are frames already (worker_channel.h).
   void SendFrames(std::string_view frames) EXCLUDES(mutex_);
 
+  // Whether one more message of progress may be sent now: of all tasks
+  // together, a worker sends so many in a second.
+  bool AdmitProgress(MonotonicTime now) EXCLUDES(mutex_);
+  static constexpr int kProgressPerSecond = 100;
+
   // Waits for what comes and gives its messages to `take`.
   void Read(const Take& take) { ReadOnce(take, 0); }
 
@@ -40,6 +46,8 @@ class WorkerPipe {
   const int fd_;
   WorkerFrameCutter frames_;
   Mutex mutex_;
+  MonotonicTime second_began_ GUARDED_BY(mutex_);
+  int progress_in_second_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace remuda
