@@ -79,7 +79,20 @@ class CheckerBites(unittest.TestCase):
     def test_an_attempt_that_starts_twice(self):
         self.line("S", 0, pid=900)
         self.line("E", 0, pid=900)
-        self.assertIn("started 2 times", self.violations())
+        self.assertIn("(0, 1) started again", self.violations())
+
+    def begun_anew(self, whom):
+        self.job.hosted = True
+        self.lines.insert(2, f"N 10.7 kill_below {whom}")
+        self.line("S", 0, pid=900)
+        self.line("E", 0, pid=900)
+        return self.violations()
+
+    def test_a_neighbour_of_a_killed_task_begins_anew(self):
+        self.assertEqual(self.begun_anew("a1"), "")
+
+    def test_another_agents_tasks_do_not_begin_anew(self):
+        self.assertIn("(0, 1) started again", self.begun_anew("a2"))
 
     def test_a_try_after_the_success(self):
         self.line("S", 0, fence=2)

@@ -6,6 +6,10 @@ run on. The coordinator gives such an agent up after its lease, so that from
 then on, until the agent has woken and killed what it had, its runs may
 overlap with later tries and stand beside a limit. They are never recorded.
 Partitioned agents and killed ones have no such excuse.
+
+One more thing is no fault: tasks that share a worker (thread-pool, async) and
+lose it by the fault of another begin anew in the same attempt, in another
+worker of the same agent (docs/decisions/0013-workers-host-every-executor.md).
 """
 
 import bisect
@@ -102,6 +106,10 @@ class Checker:
             self.runs[run.key].append(run)
         self.finals = {note.whom: note.place for note in notes
                        if note.what == "final"}
+        self.worker_kills_of = defaultdict(list)
+        for note in notes:
+            if note.what == "kill_below":
+                self.worker_kills_of[note.whom].append(note.place)
         self.stops = Stops(notes)
         self.ends = Ends(runs, notes)
         self.worker_kills = worker_kills
@@ -179,10 +187,6 @@ class Checker:
             by_task[run.task].append(run)
             if run.job != job.job:
                 self.wrong(job.key, run, "ran for a job that nobody has")
-        for name, times in Counter(
-                (run.task, run.fence) for run in runs).items():
-            if times != 1:
-                self.wrong(job.key, "attempt", name, "started", times, "times")
         self.figures["starts"] += len(runs)
         self.figures["starts without an end"] += sum(
             run.end is None for run in runs)
@@ -213,11 +217,24 @@ class Checker:
             self.wrong(job.key, index, row["state"], "and never ran")
         runs.sort(key=lambda run: run.start)
         for one, other in zip(runs, runs[1:]):
-            if one.fence >= other.fence:
+            if one.fence == other.fence:
+                self._again(job, one, other)
+            elif one.fence > other.fence:
                 self._late(other, other.at, f"{job.key} {index} fences fell")
             if self.ends.place(one) > other.start:
                 self._late(one, other.at, f"{job.key} {index} ran twice at "
                            f"once ({one} {other})")
+
+    def _again(self, job, one, other):
+        """Two starts of one attempt."""
+        kills = self.worker_kills_of[one.agent]
+        at = bisect.bisect_right(kills, one.start)
+        if (job.hosted and one.agent == other.agent and one.pid != other.pid
+                and at < len(kills) and kills[at] < other.start):
+            self.figures["begun anew as a neighbour's worker was killed"] += 1
+        else:
+            self.wrong(job.key, "attempt", (one.task, one.fence),
+                       "started again:", one, other)
 
     def _output(self, job, row):
         output = row["output"]

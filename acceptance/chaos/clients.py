@@ -145,4 +145,5 @@ class Clients:
                                    f"became {said['state']}")
             if said["state"] in FINAL and not job.state:
                 self.ledger.note("final", job.key)
+                job.said = said
                 job.state = said["state"]

@@ -130,8 +130,7 @@ class Run:
             checker.wrong(job.key, job.job, job.sort, "never ended")
         for job in self.clients.jobs:
             if job.state:
-                said = self.fleet.job(job.job)
-                checker.job(job, said, rows_of(self.fleet, job))
+                checker.job(job, job.said, rows_of(self.fleet, job))
         checker.rest()
         broken = metric(self.fleet.coord.served.metrics(),
                         "remuda_invariant_violations_total")

@@ -21,10 +21,12 @@ class Job:
     tries: int = 1          # of a task that fails for its own reasons
     time_outs: bool = False
     ledgered: bool = True
+    hosted: bool = False    # its tasks share a worker
     to_cancel: bool = False
     job: int = 0            # once it is known
     answers: set = field(default_factory=set)  # all that its key ever gave
     state: str = ""         # the final one, once seen
+    said: dict = field(default_factory=dict)  # and the job as it then was
     cancel_said: str = ""   # "yes", or "late"
 
 
@@ -73,7 +75,8 @@ class Jobs:
         lines = [f"executor: {executor}", f"tasks: {source}",
                  "with: " + json.dumps(with_), *extra]
         return Job(key, sort, tasks, text_of(key, "python", lines),
-                   fail_every=fail_every, **facts)
+                   fail_every=fail_every, hosted=executor != "process-pool",
+                   **facts)
 
     def commands(self, key):
         return self.command(key, "commands", self._count(0.5), ":", [RETRY])
