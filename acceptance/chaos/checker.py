@@ -60,11 +60,23 @@ class Ends:
     """
 
     LOGGED = ("self_fenced", "registered")
+    # The shell's clock has 100 ticks a second, and a log line is a little
+    # later than what it tells.
+    SLACK_SECONDS = 0.1
 
     def __init__(self, runs, notes):
+        # Of each name: from where to where in the ledger it was done.
         self.of = defaultdict(list)
+        doing = {}
         for note in notes:
-            self.of[note.whom].append(note.place)
+            if note.what == "done":  # ends the kill that it follows
+                begun = doing.pop(note.whom, None)
+                if begun is not None:
+                    self.of[note.whom][begun] = (
+                        self.of[note.whom][begun][0], note.place)
+                continue
+            doing[note.whom] = len(self.of[note.whom])
+            self.of[note.whom].append((note.place, note.place))
         lines = sorted([(run.start, run.at) for run in runs]
                        + [(note.place, note.at) for note in notes])
         self.places = [place for place, _ in lines]
@@ -82,21 +94,25 @@ class Ends:
             if said.get("event") in self.LOGGED:
                 at = datetime.datetime.fromisoformat(
                     said["time"].replace("Z", "+00:00")).timestamp() + offset
-                # A little before, as the shell's clock has 100 ticks a second.
-                place = bisect.bisect_right(self.times, at - 0.03) - 1
-                if place >= 0:
-                    self.of[agent].append(self.places[place])
+                self.of[agent].append(tuple(
+                    self.places[max(0, bisect.bisect_right(
+                        self.times, at + sign * self.SLACK_SECONDS) - 1)]
+                    for sign in (-1, 1)))
         self.of[agent].sort()
 
     def place(self, run):
+        """A place up to which it certainly lived, if nothing killed it."""
         if run.end is not None:
             return run.end
-        notes = []
+        found = []
         for whom in (run.agent, run.key, "coord"):
-            places = self.of[whom]
-            at = bisect.bisect_left(places, run.start)
-            notes += places[at:at + 1]
-        return min(notes, default=run.start)
+            for begin, end in self.of[whom]:
+                if begin <= run.start <= end:
+                    return run.start  # it began while that was being done
+                if begin > run.start:
+                    found.append(begin)
+                    break
+        return min(found, default=run.start)
 
 
 class Checker:
@@ -192,7 +208,12 @@ class Checker:
             run.end is None for run in runs)
         for row in rows:
             self._task(job, row, by_task.get(row["index"], []))
-        self._attempts(job, said, len(runs))
+        # What a cancel met in an executor that had not started it yet counts
+        # as tried: docs/JOB_STATES.md, "Begun".
+        waited = sum(max(0, row["attempts"] - len(by_task[row["index"]]))
+                     for row in rows if row["state"] == "cancelled")
+        self.figures["tries that a cancel met before their start"] += waited
+        self._attempts(job, said["attempts"] - waited, said, len(runs))
         if job.limit:
             self._limit(job, runs)
         final = self.finals.get(job.key)
@@ -249,9 +270,9 @@ class Checker:
         else:
             self.wrong(what, run, "at", at)
 
-    def _attempts(self, job, said, starts):
-        own = said["attempts"] - said["infrastructure_losses"]
-        over = said["attempts"] - starts
+    def _attempts(self, job, attempts, said, starts):
+        own = attempts - said["infrastructure_losses"]
+        over = attempts - starts
         # Given to an executor, and killed before its first line.
         self.figures["attempts that were killed before their line"] += max(
             0, over)

@@ -8,7 +8,7 @@ import os
 import signal
 import time
 
-from fleet import gone
+from fleet import gone, tree
 
 LEASES = (0.5, 0.9, 1.1, 3.0)
 WORKERS = ("worker", "/bin/sh", "remuda_worker")
@@ -75,8 +75,10 @@ class Faults:
         self._after(seconds * self.fleet.lease_seconds, name, lambda: None)
 
     def kill_agent(self, victim):
+        below = tree(victim.pid)
         self.ledger.note("kill", victim.name)
-        below = self.fleet.kill(victim)
+        self.fleet.kill(victim)
+        self.ledger.note("done", victim.name)
         self.kills += 1
         left = gone(below, DEATH_SECONDS)
         if left:
@@ -86,6 +88,7 @@ class Faults:
     def kill_coordinator(self, _):
         self.ledger.note("kill", "coord")
         self.fleet.kill(self.fleet.coord)
+        self.ledger.note("done", "coord")
         self.kills += 1
         self._away("coord")
 
@@ -103,6 +106,7 @@ class Faults:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             return False  # it ended meanwhile
+        self.ledger.note("done", victim.name)
         self.kills += 1
         return True
 

@@ -152,12 +152,10 @@ class Fleet(Cluster):
                     member.resident_bytes_max, resident_bytes(member.pid))
 
     def kill(self, member):
-        """kill -9; what the agent had started has to go with it."""
-        below = tree(member.pid) if member is not self.coord else []
+        """kill -9."""
         member.killed = True
         member.served.process.kill()
         member.served.process.wait()
-        return below
 
     def stop_running(self, member):
         member.stopped = True
