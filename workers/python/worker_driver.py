@@ -108,7 +108,10 @@ class Worker:
             selector.register(self.socket, selectors.EVENT_READ)
             if not selector.select(seconds):
                 return False
-        data = self.socket.recv(1 << 20)
+        try:
+            data = self.socket.recv(1 << 20)
+        except ConnectionResetError:  # it ended with tasks that it had not read
+            data = b""
         if not data:
             self.closed = True
             return False
