@@ -122,6 +122,7 @@ void AgentSession::OnFrame(std::string_view frame) {
   }
   Count(frame);
   if (const auto* welcome = std::get_if<Welcome>(&decoded->message)) {
+    if (!core_.Awaits(*welcome)) return;
     term_ = welcome->term;
     session_ = welcome->session;
   } else if (!std::holds_alternative<Refusal>(decoded->message) &&

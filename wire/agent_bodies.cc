@@ -349,6 +349,7 @@ pb::Welcome ToPb(const Welcome& in) {
   out.set_heartbeat_interval(in.heartbeat_interval.count());
   *out.mutable_fenced() = ToPb(in.fenced);
   out.set_generation(in.generation);
+  out.set_hello(in.hello);
   return out;
 }
 
@@ -365,7 +366,8 @@ absl::StatusOr<CoordinatorMessage> FromPb(pb::Welcome& in, uint64_t) {
                  .lease = Duration(in.lease()),
                  .heartbeat_interval = Duration(in.heartbeat_interval()),
                  .fenced = *std::move(fenced),
-                 .generation = std::move(*in.mutable_generation())};
+                 .generation = std::move(*in.mutable_generation()),
+                 .hello = in.hello()};
 }
 
 pb::Refusal ToPb(const Refusal& in) {

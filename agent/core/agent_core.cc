@@ -104,7 +104,7 @@ void AgentCore::OnMessage(const AgentTime& now, CoordinatorMessage message) {
 }
 
 void AgentCore::On(const AgentTime& now, const Welcome& welcome) {
-  if (registration_.state() == Registration::State::kDisconnected) return;
+  if (!registration_.Awaits(welcome)) return;
   if (IsOtherHistory(welcome)) {
     over_ = true;
     output_.ended = absl::FailedPreconditionError(

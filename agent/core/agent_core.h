@@ -81,6 +81,10 @@ class AgentCore {
 
   void OnConnected(MonotonicTime now);
   void OnDisconnected(MonotonicTime now);
+  // A Welcome for which this is false does not begin its session.
+  bool Awaits(const Welcome& welcome) const {
+    return registration_.Awaits(welcome);
+  }
   void OnMessage(const AgentTime& now, CoordinatorMessage message);
 
   void OnOutcomes(const AgentTime& now, ExecutorKind executor,

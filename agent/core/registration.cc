@@ -34,6 +34,11 @@ uint64_t Registration::OnHeartbeatSent(MonotonicTime now, Pace pace) {
   return sequence_;
 }
 
+bool Registration::Awaits(const Welcome& welcome) const {
+  return state_ == State::kGreeted &&
+         (welcome.hello == 0 || welcome.hello == hello_number_);
+}
+
 void Registration::OnWelcome(MonotonicTime now, const Welcome& welcome) {
   state_ = State::kRegistered;
   backoff_ = kBackoffFirst;

@@ -48,6 +48,9 @@ class Registration {
   enum class Pace : uint8_t { kRegular, kExtra };
   uint64_t OnHeartbeatSent(MonotonicTime now, Pace pace = Pace::kRegular);
 
+  // Whether it answers the last Hello. Another one is late, or a copy: its
+  // session is over or already begun, and its lease counts from earlier.
+  bool Awaits(const Welcome& welcome) const;
   void OnWelcome(MonotonicTime now, const Welcome& welcome);
   // The session is void; a Hello follows, at once or after a back-off.
   void SayHelloAgain(MonotonicTime now, bool at_once);

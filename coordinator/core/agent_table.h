@@ -36,6 +36,14 @@ struct Session {
   // agent did not say.
   std::optional<uint64_t> results_next;
   bool ack_due = false;
+  // What its Hello said of the tasks that it holds. Believed once something is
+  // heard in the session: a late copy of an older Hello, which a coordinator
+  // that was restarted cannot tell, opens one that nobody uses.
+  struct Held {
+    std::vector<FencedRange> all;
+    std::vector<FencedRange> waiting;
+  };
+  std::optional<Held> unconfirmed;
 };
 
 // What the core knows of one agent. What is registered and granted is state;

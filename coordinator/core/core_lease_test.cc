@@ -150,6 +150,7 @@ TEST_F(LeaseTest, AHelloTellsWhatWaits) {
   agent_.hello().waiting = {
       {.job = job, .tasks = {.first = 4, .count = 6}, .fence = Fence{1}}};
   agent_.SayHello(agent_.Held());
+  agent_.Beat(10);
   EXPECT_EQ(driver_.core().counters().classes[0].begun, 4u);
   driver_.Advance(std::chrono::seconds(31));
   EXPECT_EQ(driver_.Summary(job).infrastructure_losses, 4u);
@@ -176,6 +177,7 @@ TEST_F(LeaseTest, WhatAHelloDoesNotListNeverArrived) {
   agent_.Forget();
   agent_.SayHello(
       {{.job = job, .tasks = {.first = 2, .count = 3}, .fence = Fence{1}}});
+  agent_.Beat(3);
   EXPECT_EQ(driver_.Count(job, TaskState::kRunning), 3u);
   EXPECT_EQ(driver_.Count(job, TaskState::kPending), 7u);
   EXPECT_EQ(driver_.store().tries(job, 0).attempts, 0u);
@@ -270,6 +272,23 @@ TEST_F(LeaseTest, ALateCopyOfAnOldHelloDoesNothing) {
   agent_.SendIn(SessionId{}, old);
   EXPECT_EQ(driver_.core().StateDigest(), digest);
   EXPECT_EQ(driver_.Count(job, TaskState::kRunning), 3u);
+}
+
+TEST_F(LeaseTest, ALateCopyOfAnOldHelloAfterARestartReturnsNothing) {
+  Hello late = agent_.hello();
+  const JobId job = driver_.SubmitOne(NoopJob(10));
+  driver_.Restart();
+  late.number = 1;  // it was said before the tasks were granted
+  driver_.core().OnAgentMessage(driver_.now(), {.peer = driver_.NewPeer()},
+                                late);
+  driver_.Turn();
+  EXPECT_EQ(driver_.Count(job, TaskState::kRunning), 10u);
+  EXPECT_EQ(driver_.core().counters().tasks_never_arrived, 0u);
+  agent_.SayHello(agent_.Held());
+  agent_.Beat(10);
+  agent_.SucceedAll();
+  EXPECT_EQ(driver_.Summary(job).state, JobState::kSucceeded);
+  EXPECT_EQ(driver_.Summary(job).attempts, 10u);
 }
 
 TEST_F(LeaseTest, AThousandAgentsRegisterWhileTasksFlow) {

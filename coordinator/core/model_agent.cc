@@ -95,6 +95,7 @@ std::vector<ModelAgent::Sent> ModelAgent::Act(MonotonicTime now) {
     held_.clear();
     begun_.clear();
     session_.reset();
+    waits_for_welcome_ = false;  // the last Hello listed what is gone
   }
   // Before it is told that they began, and in the same breath.
   StartSome();
@@ -266,13 +267,10 @@ void ModelAgent::Hear(MonotonicTime now, SessionId session,
 }
 
 void ModelAgent::Welcomed(MonotonicTime now, const Welcome& welcome) {
-  const bool is_new = std::pair(welcome.term, welcome.session) >
-                      std::pair(term_, last_session_);
-  if (!waits_for_welcome_ || !is_new) return;
+  if (!waits_for_welcome_ || welcome.hello != hello_number_) return;
   waits_for_welcome_ = false;
   term_ = welcome.term;
   session_ = welcome.session;
-  last_session_ = welcome.session;
   lease_from_ = std::max(lease_from_, hello_sent_);
   heartbeat_ = 0;
   beats_sent_.clear();

@@ -97,7 +97,6 @@ class ModelAgent {
   Peer peer_;
   Term term_;
   std::optional<SessionId> session_;
-  SessionId last_session_;
   bool waits_for_welcome_ = false;
   MonotonicTime hello_sent_{};
   uint64_t hello_number_ = 0;

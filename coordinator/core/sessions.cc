@@ -96,7 +96,6 @@ class HeldCheck {
         }
       }
       for (const IndexRange tasks : stale.ranges()) {
-        state_.counters.tasks_fenced += tasks.count;
         fenced.push_back(
             {.job = range.job, .tasks = tasks, .fence = range.fence});
       }
@@ -230,6 +229,7 @@ void OpenSession(CoreState& state, const Now& now, AgentEntry& agent, Peer peer,
   session.job_types = hello.job_types;
   std::sort(session.job_types.begin(), session.job_types.end());
   session.draining = hello.draining;
+  session.unconfirmed = {.all = hello.held, .waiting = hello.waiting};
   if (hello.results_first != 0) session.results_next = hello.results_first;
   AgentEntry* other = state.agents.FindPeer(peer);
   state.agents.OpenSession(agent, std::move(session));
@@ -262,7 +262,6 @@ void OnHello(CoreState& state, const Now& now, const AgentSender& sender,
   AgentEntry* agent = Register(state, now, sender, hello);
   if (agent == nullptr) return;
   OpenSession(state, now, *agent, sender.peer, hello);
-  HeldCheck check(state, now, agent->registered.agent);
   Welcome welcome;
   welcome.protocol = std::min(hello.protocol_max, kProtocolMax);
   welcome.term = state.term;
@@ -271,10 +270,24 @@ void OnHello(CoreState& state, const Now& now, const AgentSender& sender,
   welcome.lease = state.options.lease;
   welcome.heartbeat_interval = state.options.heartbeat_interval;
   welcome.generation = state.generation;
-  welcome.fenced = check.Fence(hello.held);
-  check.ReturnTheRest();
-  BeginHeld(state, *agent, hello.waiting);
+  welcome.hello = hello.number;
+  welcome.fenced =
+      HeldCheck(state, now, agent->registered.agent).Fence(hello.held);
+  for (const FencedRange& range : welcome.fenced) {
+    state.counters.tasks_fenced += range.tasks.count;
+  }
   state.Send(*agent, std::move(welcome), When::kAfterCommit);
+}
+
+// The first message of a session shows that its Hello was the agent's last.
+void Confirm(CoreState& state, const Now& now, AgentEntry& agent) {
+  if (!agent.session->unconfirmed.has_value()) return;
+  const Session::Held held = *std::move(agent.session->unconfirmed);
+  agent.session->unconfirmed.reset();
+  HeldCheck check(state, now, agent.registered.agent);
+  check.Fence(held.all);
+  check.ReturnTheRest();
+  BeginHeld(state, agent, held.waiting);
 }
 
 void Renew(CoreState& state, const Now& now, AgentEntry& agent) {
@@ -360,6 +373,7 @@ void DecideAgentMessage(CoreState& state, const Now& now,
   const bool was_suspect = agent->suspect;
   Renew(state, now, *agent);
   if (was_suspect) state.UpdateFree(*agent);
+  Confirm(state, now, *agent);
   switch (kind) {
     case AgentMessageKind::kHello:
       return;

@@ -1,0 +1,142 @@
+#include "simulation/run_ledger.h"
+
+#include <algorithm>
+
+namespace remuda {
+
+void RunLedger::Granted(const TasksGranted& grant) {
+  for (uint64_t i = 0; i < grant.tasks.count; ++i) {
+    TaskLog& log = tasks_[{grant.job, grant.tasks.first + i}];
+    problems_.Expect(
+        log.grants.empty() || grant.fence > log.grants.back().first,
+        "R7 fences rise");
+    log.grants.emplace_back(grant.fence, grant.agent);
+  }
+}
+
+void RunLedger::Registered(ProcessNumber process, AgentId agent) {
+  std::vector<AgentId>& ids = ids_[process];
+  if (std::find(ids.begin(), ids.end(), agent) == ids.end()) {
+    ids.push_back(agent);
+  }
+}
+
+void RunLedger::CheckGrant(ProcessNumber process, const AttemptId& attempt,
+                           const TaskLog& log) {
+  const std::vector<AgentId>& ids = ids_[process];
+  const bool granted = std::any_of(
+      log.grants.begin(), log.grants.end(), [&](const auto& grant) {
+        return grant.first == attempt.fence &&
+               std::find(ids.begin(), ids.end(), grant.second) != ids.end();
+      });
+  problems_.Expect(granted, "R6 a grant is committed before it runs");
+}
+
+void RunLedger::Say(ProcessNumber process, const AttemptId& attempt,
+                    const std::string& what) const {
+  if (!trace_) return;
+  trace_("  process " + std::to_string(process) + ": job " +
+         std::to_string(attempt.job.value) + " task " +
+         std::to_string(attempt.task) + " fence " +
+         std::to_string(attempt.fence.value) + " " + what);
+}
+
+void RunLedger::Began(ProcessNumber process, const AttemptId& attempt) {
+  Say(process, attempt, "begins");
+  TaskLog& log = tasks_[{attempt.job, attempt.task}];
+  CheckGrant(process, attempt, log);
+  for (const Start& start : log.starts) {
+    problems_.Expect(start.fence != attempt.fence,
+                     "R7 an attempt begins once");
+    problems_.Expect(
+        !start.runs || excused_(start.process) || excused_(process),
+        "R17 no task runs twice at once");
+  }
+  log.starts.push_back(
+      {.fence = attempt.fence, .process = process, .began = now_});
+  begun_by_[process].push_back(attempt);
+  ++running_;
+  ++all_starts_;
+  std::map<ProcessNumber, uint64_t>& of_job = running_of_job_[attempt.job];
+  ++of_job[process];
+  const uint64_t cap = limits_[attempt.job].cap;
+  if (cap == 0) return;
+  uint64_t count = 0;
+  for (const auto& [other, running] : of_job) {
+    if (!excused_(other)) count += running;
+  }
+  problems_.Expect(count <= cap, "R20 no more run than a job's concurrency");
+}
+
+void RunLedger::Ended(ProcessNumber process, const AttemptId& attempt,
+                      Ending ending) {
+  Say(process, attempt, "ends: " + std::string(Name(ending)));
+  for (Start& start : tasks_[{attempt.job, attempt.task}].starts) {
+    if (start.fence != attempt.fence || start.process != process) continue;
+    problems_.Expect(start.runs, "an attempt ends once");
+    if (!start.runs) return;
+    start.runs = false;
+    start.ending = ending;
+    const Duration timeout = limits_[attempt.job].timeout;
+    // By the agent's clock, which may be a little fast.
+    start.overdue = timeout > Duration::zero() &&
+                    (now_ - start.began) * 101 / 100 >= timeout;
+    --running_;
+    --running_of_job_[attempt.job][process];
+  }
+}
+
+void RunLedger::Died(ProcessNumber process) {
+  for (const AttemptId& attempt : begun_by_[process]) {
+    for (const Start& start : tasks_[{attempt.job, attempt.task}].starts) {
+      if (start.fence != attempt.fence || !start.runs) continue;
+      Ended(process, attempt, Ending::kEvicted);
+      break;
+    }
+  }
+  begun_by_.erase(process);
+}
+
+const RunLedger::TaskLog* RunLedger::Find(JobId job, TaskIndex task) const {
+  const auto found = tasks_.find({job, task});
+  return found == tasks_.end() ? nullptr : &found->second;
+}
+
+Fence RunLedger::last_granted(JobId job, TaskIndex task) const {
+  const TaskLog* log = Find(job, task);
+  return log == nullptr || log->grants.empty() ? Fence{}
+                                               : log->grants.back().first;
+}
+
+AgentId RunLedger::granted_to(JobId job, TaskIndex task) const {
+  const TaskLog* log = Find(job, task);
+  return log == nullptr || log->grants.empty() ? AgentId{}
+                                               : log->grants.back().second;
+}
+
+bool RunLedger::Happened(const AttemptId& attempt, Ending ending) const {
+  const TaskLog* log = Find(attempt.job, attempt.task);
+  if (log == nullptr) return false;
+  return std::any_of(log->starts.begin(), log->starts.end(),
+                     [&](const Start& start) {
+                       return start.fence == attempt.fence && !start.runs &&
+                              start.ending == ending;
+                     });
+}
+
+uint64_t RunLedger::starts(JobId job, TaskIndex task) const {
+  const TaskLog* log = Find(job, task);
+  return log == nullptr ? 0 : log->starts.size();
+}
+
+uint64_t RunLedger::failures(JobId job, TaskIndex task) const {
+  const TaskLog* log = Find(job, task);
+  if (log == nullptr) return 0;
+  return static_cast<uint64_t>(std::count_if(
+      log->starts.begin(), log->starts.end(), [](const Start& start) {
+        if (start.runs || start.ending == Ending::kEvicted) return false;
+        return start.overdue || start.ending != Ending::kSucceeded;
+      }));
+}
+
+}  // namespace remuda

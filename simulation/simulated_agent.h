@@ -1,0 +1,113 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/core/agent_core.h"
+#include "base/clock.h"
+#include "executors/scripted_executor.h"
+#include "jobs/ids.h"
+#include "jobs/states.h"
+#include "simulation/planted_bug.h"
+#include "simulation/problems.h"
+#include "simulation/run_ledger.h"
+#include "simulation/shape.h"
+
+namespace remuda {
+
+// Tells what a store holds of a task: whether the results of an attempt may
+// be forgotten.
+using IsRecorded = std::function<bool(const AttemptId&)>;
+
+// One process of an agent: the real decisions (AgentCore) and the real frames,
+// over executors that follow a script, in virtual time. Does for the core what
+// agent/agent_session.h does with sockets and files.
+//
+// Thread: confined to its run.
+class SimulatedAgent {
+ public:
+  struct Options {
+    RunLedger::ProcessNumber process = 0;
+    uint64_t seed = 0;  // of what its attempts do
+    Shape shape;
+    PlantedBug bug = PlantedBug::kNone;
+    double clock_rate = 1;  // seconds of its clock in one of the world's
+    uint64_t slots = 1;
+  };
+
+  SimulatedAgent(const Options& options, RunLedger& ledger, Problems& problems,
+                 IsRecorded is_recorded);
+  ~SimulatedAgent();
+
+  // All times are the world's, and never go back.
+  void Connect(MonotonicTime now);
+  void Disconnect(MonotonicTime now);
+  bool connected() const { return connected_; }
+  void OnFrame(MonotonicTime now, std::string_view frame);
+  // What is due, and what follows from it.
+  void Turn(MonotonicTime now);
+  std::optional<MonotonicTime> next_time() const;
+  void Drain(MonotonicTime now);
+  void JumpWallClock(Duration by) { wall_offset_ += by; }
+
+  // Frames to send, since the last call.
+  std::vector<std::string> TakeFrames();
+
+  // It has begun a task that kills it.
+  bool is_poisoned() const { return is_poisoned_; }
+  bool over() const { return ended_.has_value(); }
+  const std::optional<absl::Status>& ended() const { return ended_; }
+  // Nothing waits, runs or is unconfirmed.
+  bool at_rest(MonotonicTime now) const;
+  RunLedger::ProcessNumber process() const { return options_.process; }
+
+ private:
+  struct Spooled {
+    std::string frame;
+    Term term;
+    SessionId session;
+  };
+
+  MonotonicTime Local(MonotonicTime now) const;
+  MonotonicTime World(MonotonicTime local) const;
+  AgentTime Time(MonotonicTime now) const;
+  ScriptedExecutor::Plan PlanOf(const Attempt& attempt) const;
+  void AdvanceExecutors(MonotonicTime now);
+  void TakeOutcomes(MonotonicTime now);
+  bool Perform(MonotonicTime now, AgentOutput output);
+  void Release(uint64_t up_to);
+  void CheckRecorded(const std::string& frame);
+  void KeepAndSend(const AgentOutput& output);
+  void Start(MonotonicTime now, std::vector<StartAttempts> starts);
+  void Send(const AgentMessage& message);
+  void CheckHeld(MonotonicTime now);
+
+  const Options options_;
+  RunLedger& ledger_;
+  Problems& problems_;
+  const IsRecorded is_recorded_;
+  std::unique_ptr<AgentCore> core_;
+  std::array<std::unique_ptr<ScriptedExecutor>, kExecutorKinds> executors_;
+  Duration wall_offset_{};
+  bool connected_ = false;
+  Term term_;
+  SessionId session_;
+  uint64_t last_sequence_ = 0;
+  uint64_t credit_max_ = 0;  // ever told
+  std::map<uint64_t, Spooled> spool_;
+  bool spool_was_full_ = false;
+  bool is_poisoned_ = false;
+  std::set<std::string> log_folders_;
+  std::vector<std::string> frames_;
+  std::optional<absl::Status> ended_;
+};
+
+}  // namespace remuda

@@ -1,0 +1,390 @@
+#include "simulation/simulated_coordinator.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+#include <variant>
+
+#include "base/check.h"
+#include "simulation/simulated_client.h"
+#include "wire/codec.h"
+
+namespace remuda {
+namespace {
+
+std::string ReplayDigest(const std::vector<Event>& history) {
+  Core replayed((CoreOptions()));
+  for (const Event& event : history) replayed.Apply(event);
+  return replayed.StateDigest();
+}
+
+template <typename Message>
+bool IsToAgent(const Send& send) {
+  const auto* to_agent = std::get_if<ToAgent>(&send);
+  return to_agent != nullptr &&
+         std::holds_alternative<Message>(to_agent->message);
+}
+
+bool IsAccepted(const Send& send) {
+  const auto* to_client = std::get_if<ToClient>(&send);
+  return to_client != nullptr &&
+         std::holds_alternative<Accepted>(to_client->reply);
+}
+
+bool LeavesTooEarly(PlantedBug bug, const Send& send) {
+  switch (bug) {
+    case PlantedBug::kAckBeforeCommit:
+      return IsToAgent<ResultsAck>(send);
+    case PlantedBug::kGrantBeforeCommit:
+      return IsToAgent<Grant>(send);
+    case PlantedBug::kAcceptBeforeCommit:
+      return IsAccepted(send);
+    default:
+      return false;
+  }
+}
+
+// The item of task i of the simulation's jobs, ranges and lists alike.
+std::string ItemsOf(const IndexRange& tasks) {
+  std::string items;
+  for (uint64_t i = 0; i < tasks.count; ++i) {
+    items += std::to_string(tasks.first + i + 1) + "\n";
+  }
+  return items;
+}
+
+}  // namespace
+
+SimulatedCoordinator::SimulatedCoordinator(Random& random, const Shape& shape,
+                                           PlantedBug bug, RunLedger& ledger,
+                                           Problems& problems, Sending sending)
+    : random_(random),
+      shape_(shape),
+      bug_(bug),
+      ledger_(ledger),
+      problems_(problems),
+      sending_(std::move(sending)) {}
+
+SimulatedCoordinator::~SimulatedCoordinator() = default;
+
+CoreOptions SimulatedCoordinator::OptionsFor(const Shape& shape) const {
+  CoreOptions options;
+  options.lease = shape.lease;
+  options.heartbeat_interval = shape.lease / 15;
+  options.suspect_after = shape.lease / 5;
+  options.jobs_live_max = 6;
+  if (bug_ == PlantedBug::kLeaseTooShort) options.lease = shape.lease / 4;
+  if (bug_ == PlantedBug::kQuarantineForgotten) {
+    options.infrastructure_losses_max = 1'000;
+  }
+  return options;
+}
+
+// What the process takes for the time.
+Now SimulatedCoordinator::Seen(const Now& now) const {
+  if (bug_ != PlantedBug::kWallClockForLeases) return now;
+  return {.monotonic = MonotonicTime(
+              now.wall.time_since_epoch() -
+              std::chrono::hours(24 * 365 * 50) + std::chrono::hours(48)),
+          .wall = now.wall};
+}
+
+StoredState SimulatedCoordinator::LoadState() const {
+  StoredState state = store_.Load();
+  if (bug_ == PlantedBug::kChunkForgotten && !state.chunks.empty()) {
+    state.chunks.pop_back();
+  }
+  return state;
+}
+
+bool SimulatedCoordinator::Start(const Now& now) {
+  CHECK(!alive());
+  core_ = std::make_unique<Core>(OptionsFor(shape_));
+  const absl::Status restored = core_->Restore(Seen(now), LoadState());
+  problems_.Expect(restored.ok(), "R30 what is stored can be restored");
+  if (!restored.ok() || !Persist({.decided = now.monotonic, .output = core_->TakeOutput()})) {
+    core_.reset();
+    return false;
+  }
+  CheckReplay();
+  return true;
+}
+
+void SimulatedCoordinator::CheckReplay() {
+  if (!alive() || !committing_.empty()) return;
+  problems_.Expect(core_->StateDigest() == ReplayDigest(store_.history()),
+                   "R30 the history gives the live state");
+}
+
+void SimulatedCoordinator::Kill() {
+  if (!alive()) return;
+  const size_t commits = random_.Below(committing_.size() + 1);
+  for (size_t i = 0; i < commits && alive(); ++i) {
+    const size_t sends = committing_.front().output.after_commit.size();
+    CommitFirst(i + 1 == commits ? random_.Below(sends + 1) : sends);
+  }
+  Die();
+}
+
+void SimulatedCoordinator::Die() {
+  core_.reset();
+  committing_.clear();
+  unsynced_.reset();
+  // Over a restart the wall clock measures, as long as it does not jump.
+  if (shape_.clock_jump > 0) back_off_.clear();
+}
+
+void SimulatedCoordinator::OnFrame(const Now& now, Peer peer,
+                                   std::string_view frame) {
+  if (!alive()) return;
+  absl::StatusOr<IncomingFrame> decoded = DecodeIncoming(frame);
+  CHECK_OK(decoded);
+  AgentFrame& incoming = std::get<AgentFrame>(*decoded);
+  SpoilResults(incoming.message);
+  core_->OnAgentMessage(
+      Seen(now),
+      {.peer = peer, .term = incoming.term, .session = incoming.session},
+      std::move(incoming.message));
+}
+
+void SimulatedCoordinator::SpoilResults(AgentMessage& message) const {
+  auto* results = std::get_if<Results>(&message);
+  if (results == nullptr) return;
+  for (EndedBatch& batch : results->batches) {
+    for (EndingRun& run : batch.runs) {
+      if (bug_ == PlantedBug::kFenceUnchecked) {
+        run.fence = std::max(
+            run.fence, ledger_.last_granted(batch.job, run.tasks.first));
+      } else if (bug_ == PlantedBug::kLossesCharged &&
+                 run.ending == Ending::kEvicted) {
+        run.ending = Ending::kError;
+      }
+    }
+  }
+}
+
+void SimulatedCoordinator::OnUnreachable(const Now& now, Peer peer) {
+  if (alive()) core_->OnAgentUnreachable(Seen(now), peer);
+}
+
+void SimulatedCoordinator::OnSubmit(const Now& now, uint64_t request,
+                                    const std::string& key,
+                                    std::vector<JobToAccept> jobs) {
+  if (!alive()) return;
+  if (disk_is_full_) {  // the server refuses before the core is asked
+    sending_.to_client(request,
+                       RequestError{.code = RequestError::Code::kBusy});
+    return;
+  }
+  std::string known = key;
+  if (bug_ == PlantedBug::kKeyForgotten) {
+    known += "." + std::to_string(random_.Next());
+  }
+  for (JobToAccept& job : jobs) {
+    if (bug_ != PlantedBug::kConcurrencyIgnored) break;
+    auto unlimited = std::make_shared<Job>(*job.job);
+    unlimited->concurrency = 0;
+    job.job = std::move(unlimited);
+  }
+  core_->OnSubmit(Seen(now), Peer{1}, request, known, std::move(jobs),
+                  store_.Submitted(known));
+}
+
+void SimulatedCoordinator::OnCancel(const Now& now, uint64_t request,
+                                    const CancelJob& cancel) {
+  if (!alive()) return;
+  absl::StatusOr<IncomingFrame> frame =
+      DecodeIncoming(EncodeRequest(cancel, request));
+  CHECK_OK(frame);
+  const auto& read =
+      std::get<CancelJob>(std::get<RequestFrame>(*frame).request);
+  std::optional<JobSummary> stored;
+  if (!core_->summary(read.job).has_value()) {
+    const auto found = store_.summaries().find(read.job);
+    if (found != store_.summaries().end()) stored = found->second;
+  }
+  core_->OnCancel(Seen(now), Peer{1}, request, read, stored);
+}
+
+void SimulatedCoordinator::Turn(const Now& now) {
+  if (!alive()) return;
+  core_->OnTime(Seen(now));
+  core_->Dispatch(Seen(now));
+  Queue(now, core_->TakeOutput());
+  while (alive() && !committing_.empty() &&
+         committing_.front().at <= now.monotonic) {
+    CommitFirst(SIZE_MAX);
+  }
+}
+
+void SimulatedCoordinator::Queue(const Now& now, Output output) {
+  for (const Send& send : output.at_once) SendOne(send);
+  output.at_once.clear();
+  for (const Send& send : output.after_commit) {
+    if (LeavesTooEarly(bug_, send)) SendOne(send);
+  }
+  std::erase_if(output.after_commit, [this](const Send& send) {
+    return LeavesTooEarly(bug_, send);
+  });
+  if (!output.needs_commit() && output.after_commit.empty()) return;
+  MonotonicTime at = now.monotonic;
+  if (!calm_ && output.needs_commit()) {
+    at += Duration(static_cast<int64_t>(
+        random_.Unit() * static_cast<double>(shape_.commit_max.count())));
+  }
+  if (!committing_.empty()) at = std::max(at, committing_.back().at);
+  committing_.push_back(
+      {.decided = now.monotonic, .at = at, .output = std::move(output)});
+}
+
+// False if the process ends for it. At most so many of its messages leave.
+bool SimulatedCoordinator::CommitFirst(size_t sends_max) {
+  const Commit commit = std::move(committing_.front());
+  const Output& output = commit.output;
+  committing_.pop_front();
+  if (output.needs_commit() && !Persist(commit)) {
+    Die();
+    return false;
+  }
+  for (const Send& send : output.after_commit) {
+    if (sends_max == 0) break;
+    --sends_max;
+    SendOne(send);
+  }
+  return true;
+}
+
+bool SimulatedCoordinator::Persist(const Commit& commit) {
+  const bool fails = std::exchange(next_sync_fails_, false);
+  if (disk_is_full_ || (fails && random_.Below(2) == 0)) return false;
+  CheckEvents(commit);
+  if (bug_ == PlantedBug::kCommitForgotten) {
+    if (unsynced_.has_value()) store_.Commit(*unsynced_);
+    unsynced_ = commit.output;
+  } else {
+    store_.Commit(commit.output);
+  }
+  return !fails;
+}
+
+void SimulatedCoordinator::CheckEvents(const Commit& commit) {
+  for (const Event& event : commit.output.events) {
+    if (sending_.on_stored) sending_.on_stored(event);
+    if (const auto* grant = std::get_if<TasksGranted>(&event)) {
+      ledger_.Granted(*grant);
+      CheckBackOff(commit.decided, *grant);
+    } else if (const auto* ended = std::get_if<AttemptsEnded>(&event)) {
+      CheckEnded(commit.decided, *ended);
+    }
+  }
+}
+
+void SimulatedCoordinator::CheckBackOff(MonotonicTime decided,
+                                        const TasksGranted& grant) {
+  if (grant.fence.value == 1) return;
+  for (uint64_t i = 0; i < grant.tasks.count; ++i) {
+    const auto found = back_off_.find({grant.job, grant.tasks.first + i});
+    if (found == back_off_.end()) continue;
+    problems_.Expect(decided >= found->second, "R13 no try before its time");
+    back_off_.erase(found);
+  }
+}
+
+// What is recorded is of the attempt that the task was granted for last.
+void SimulatedCoordinator::CheckEnded(MonotonicTime decided,
+                                      const AttemptsEnded& ended) {
+  for (const AttemptsEnded::Run& run : ended.runs) {
+    for (uint64_t i = 0; i < run.ended.tasks.count; ++i) {
+      const TaskIndex task = run.ended.tasks.first + i;
+      problems_.Expect(
+          run.ended.fence == ledger_.last_granted(ended.job, task) &&
+              ended.agent == ledger_.granted_to(ended.job, task),
+          "R8 only the current attempt's result is recorded");
+      if (run.state == TaskState::kPending && run.not_before > ended.at) {
+        back_off_[{ended.job, task}] = decided + (run.not_before - ended.at);
+      }
+      if (!run.ended.started) continue;
+      const AttemptId attempt = {
+          .job = ended.job, .task = task, .fence = run.ended.fence};
+      const bool must_have_happened = run.ended.ending == Ending::kSucceeded ||
+                                      run.ended.ending == Ending::kError ||
+                                      run.ended.ending == Ending::kCrash ||
+                                      run.ended.ending == Ending::kOom;
+      problems_.Expect(!must_have_happened ||
+                           ledger_.Happened(attempt, run.ended.ending),
+                       "R10 a recorded end is one that happened");
+    }
+  }
+}
+
+void SimulatedCoordinator::SendOne(const Send& send) {
+  if (const auto* to_client = std::get_if<ToClient>(&send)) {
+    absl::StatusOr<ReplyFrame> reply =
+        DecodeReply(EncodeReply(to_client->reply, to_client->request));
+    CHECK_OK(reply);
+    sending_.to_client(reply->number, std::move(reply->reply));
+    return;
+  }
+  const auto& to_agent = std::get<ToAgent>(send);
+  CoordinatorMessage message = to_agent.message;
+  if (auto* grant = std::get_if<Grant>(&message)) {
+    for (GrantedRange& range : grant->ranges) {
+      const auto job = store_.summaries().find(range.job);
+      if (job == store_.summaries().end()) continue;
+      // The store adds the items of lists.
+      if (job->second.name.ends_with(kListMark)) {
+        range.items = ItemsOf(range.tasks);
+      }
+    }
+    if (bug_ == PlantedBug::kDefinitionForgotten) grant->definitions.clear();
+  } else if (auto* welcome = std::get_if<Welcome>(&message)) {
+    welcome->lease = shape_.lease;
+    welcome->generation = "one disk";
+  } else if (const auto* stop = std::get_if<StopTasks>(&message)) {
+    if (bug_ == PlantedBug::kCancelUntold &&
+        stop->reason == StopTasks::Reason::kCancelled) {
+      return;
+    }
+  }
+  Term term = core_ != nullptr ? core_->term() : Term{};
+  sending_.to_agent(to_agent.peer,
+                    EncodeCoordinator(message, term, to_agent.session));
+}
+
+std::optional<MonotonicTime> SimulatedCoordinator::next_time() const {
+  if (!alive()) return std::nullopt;
+  std::optional<MonotonicTime> next;
+  if (bug_ != PlantedBug::kWallClockForLeases) next = core_->next_time();
+  if (!committing_.empty() &&
+      (!next.has_value() || committing_.front().at < *next)) {
+    next = committing_.front().at;
+  }
+  return next;
+}
+
+void SimulatedCoordinator::EndFaults() {
+  calm_ = true;
+  disk_is_full_ = false;
+  next_sync_fails_ = false;
+}
+
+bool SimulatedCoordinator::IsRecorded(const AttemptId& attempt) const {
+  const auto job = store_.summaries().find(attempt.job);
+  if (job == store_.summaries().end()) return false;
+  if (IsTerminal(job->second.state)) return true;
+  if (attempt.fence != ledger_.last_granted(attempt.job, attempt.task)) {
+    return true;  // it is not current any more
+  }
+  return IsTerminal(store_.state(attempt.job, attempt.task)) ||
+         store_.tries(attempt.job, attempt.task).fence >= attempt.fence.value;
+}
+
+std::string SimulatedCoordinator::digest() const {
+  return alive() ? core_->StateDigest() : std::string();
+}
+
+std::vector<AgentSummary> SimulatedCoordinator::agents() const {
+  return alive() ? core_->agents() : std::vector<AgentSummary>();
+}
+
+}  // namespace remuda
