@@ -63,8 +63,8 @@ std::optional<MonotonicTime> FramesInFlight::next_time() const {
   return frames_.begin()->first;
 }
 
-void FramesInFlight::Cut(size_t place, Direction direction,
-                         MonotonicTime until, bool holds) {
+void FramesInFlight::Cut(size_t place, Direction direction, MonotonicTime until,
+                         bool holds) {
   cuts_[{place, direction}] = {.until = until, .holds = holds};
 }
 
@@ -78,9 +78,13 @@ bool FramesInFlight::IsCut(size_t place, MonotonicTime now) const {
 }
 
 void FramesInFlight::Drop(Peer peer) {
-  std::erase_if(frames_, [&](const auto& entry) {
-    return entry.second.peer == peer;
-  });
+  std::erase_if(frames_,
+                [&](const auto& entry) { return entry.second.peer == peer; });
+}
+
+void FramesInFlight::Forget(size_t place) {
+  old_.erase({place, Direction::kToCoordinator});
+  old_.erase({place, Direction::kToAgent});
 }
 
 void FramesInFlight::EndFaults() {

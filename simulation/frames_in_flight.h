@@ -44,6 +44,8 @@ class FramesInFlight {
   bool IsCut(size_t place, MonotonicTime now) const;
   // What is on its way over that connection is lost.
   void Drop(Peer peer);
+  // No frame of what was there comes again: another process has begun.
+  void Forget(size_t place);
   void EndFaults();
 
   uint64_t delivered() const { return delivered_; }

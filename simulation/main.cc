@@ -5,15 +5,14 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "simulation/planted_bug.h"
-#include "simulation/shape.h"
 #include "simulation/world.h"
 
 namespace remuda {
@@ -124,7 +123,8 @@ class Totals {
 };
 
 int RunSeeds(const Wanted& wanted) {
-  const auto began = std::chrono::steady_clock::now();
+  const SystemClock clock;
+  const MonotonicTime began = clock.Now();
   Totals totals;
   std::atomic<uint64_t> next = wanted.first;
   const World::Trace trace = [](const std::string& line) {
@@ -141,9 +141,7 @@ int RunSeeds(const Wanted& wanted) {
   for (uint64_t i = 1; i < wanted.jobs; ++i) threads.emplace_back(work);
   work();
   for (std::thread& thread : threads) thread.join();
-  totals.Print(
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - began)
-          .count());
+  totals.Print(std::chrono::duration<double>(clock.Now() - began).count());
   return totals.violations() == 0 ? 0 : 1;
 }
 

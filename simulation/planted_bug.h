@@ -26,7 +26,6 @@ enum class PlantedBug : uint8_t {
   kConcurrencyIgnored,   //
   kLossesCharged,        // what an agent evicted counts as the task's failure
   kQuarantineForgotten,  // a task is lost for ever
-  kDefinitionForgotten,  // an agent is not told what a job is
 };
 
 std::vector<PlantedBug> AllPlantedBugs();

@@ -24,8 +24,8 @@ void RunLedger::Registered(ProcessNumber process, AgentId agent) {
 void RunLedger::CheckGrant(ProcessNumber process, const AttemptId& attempt,
                            const TaskLog& log) {
   const std::vector<AgentId>& ids = ids_[process];
-  const bool granted = std::any_of(
-      log.grants.begin(), log.grants.end(), [&](const auto& grant) {
+  const bool granted =
+      std::any_of(log.grants.begin(), log.grants.end(), [&](const auto& grant) {
         return grant.first == attempt.fence &&
                std::find(ids.begin(), ids.end(), grant.second) != ids.end();
       });
@@ -46,8 +46,7 @@ void RunLedger::Began(ProcessNumber process, const AttemptId& attempt) {
   TaskLog& log = tasks_[{attempt.job, attempt.task}];
   CheckGrant(process, attempt, log);
   for (const Start& start : log.starts) {
-    problems_.Expect(start.fence != attempt.fence,
-                     "R7 an attempt begins once");
+    problems_.Expect(start.fence != attempt.fence, "R7 an attempt begins once");
     problems_.Expect(
         !start.runs || excused_(start.process) || excused_(process),
         "R17 no task runs twice at once");

@@ -48,7 +48,7 @@ Shape DrawShape(uint64_t seed) {
                                        milliseconds(3'000),
                                        milliseconds(30'000)};
   shape.task_max = kLengths[random.Below(4)];
-  constexpr seconds kLeases[] = {seconds(8), seconds(15), seconds(30)};
+  constexpr seconds kLeases[] = {seconds(4), seconds(8), seconds(30)};
   shape.lease = kLeases[random.Below(3)];
   shape.faults_last = seconds(20 + random.Below(60));
   constexpr milliseconds kDelays[] = {milliseconds(1), milliseconds(40),
@@ -59,6 +59,9 @@ Shape DrawShape(uint64_t seed) {
   DrawFaults(random, shape);
   if (random.Below(6) == 0) {
     shape.only_blips = true;
+    shape.lease = seconds(30);
+    // Enough of these in a row are as long as a lease.
+    shape.loss = 0;
     shape.agent_crash = shape.agent_drain = 0;
   } else {
     shape.poison = random.Below(8) == 0;

@@ -101,7 +101,7 @@ class SimulatedAgent {
   Term term_;
   SessionId session_;
   uint64_t last_sequence_ = 0;
-  uint64_t credit_max_ = 0;  // ever told
+  std::array<uint64_t, kExecutorKinds> credit_max_{};  // ever told
   std::map<uint64_t, Spooled> spool_;
   bool spool_was_full_ = false;
   bool is_poisoned_ = false;

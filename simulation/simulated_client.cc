@@ -68,8 +68,8 @@ void SimulatedClient::AddJob(Random& random, const Shape& shape,
   accept.digest = job.name + std::to_string(tasks);
   accept.tasks = tasks;
   if (is_list) accept.item_bytes_max = 8;
-  accept.executor = random.Below(3) == 0 ? ExecutorKind::kProcessPool
-                                         : ExecutorKind::kAsync;
+  accept.executor =
+      random.Below(3) == 0 ? ExecutorKind::kProcessPool : ExecutorKind::kAsync;
   accept.job = std::make_shared<const Job>(std::move(job));
   jobs_.push_back(std::move(accept));
 }

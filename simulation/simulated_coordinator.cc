@@ -83,9 +83,9 @@ CoreOptions SimulatedCoordinator::OptionsFor(const Shape& shape) const {
 // What the process takes for the time.
 Now SimulatedCoordinator::Seen(const Now& now) const {
   if (bug_ != PlantedBug::kWallClockForLeases) return now;
-  return {.monotonic = MonotonicTime(
-              now.wall.time_since_epoch() -
-              std::chrono::hours(24 * 365 * 50) + std::chrono::hours(48)),
+  return {.monotonic = MonotonicTime(now.wall.time_since_epoch() -
+                                     std::chrono::hours(24 * 365 * 50) +
+                                     std::chrono::hours(48)),
           .wall = now.wall};
 }
 
@@ -102,7 +102,8 @@ bool SimulatedCoordinator::Start(const Now& now) {
   core_ = std::make_unique<Core>(OptionsFor(shape_));
   const absl::Status restored = core_->Restore(Seen(now), LoadState());
   problems_.Expect(restored.ok(), "R30 what is stored can be restored");
-  if (!restored.ok() || !Persist({.decided = now.monotonic, .output = core_->TakeOutput()})) {
+  if (!restored.ok() ||
+      !Persist({.decided = now.monotonic, .output = core_->TakeOutput()})) {
     core_.reset();
     return false;
   }
@@ -153,8 +154,8 @@ void SimulatedCoordinator::SpoilResults(AgentMessage& message) const {
   for (EndedBatch& batch : results->batches) {
     for (EndingRun& run : batch.runs) {
       if (bug_ == PlantedBug::kFenceUnchecked) {
-        run.fence = std::max(
-            run.fence, ledger_.last_granted(batch.job, run.tasks.first));
+        run.fence = std::max(run.fence,
+                             ledger_.last_granted(batch.job, run.tasks.first));
       } else if (bug_ == PlantedBug::kLossesCharged &&
                  run.ending == Ending::kEvicted) {
         run.ending = Ending::kError;
@@ -310,9 +311,9 @@ void SimulatedCoordinator::CheckEnded(MonotonicTime decided,
                                       run.ended.ending == Ending::kError ||
                                       run.ended.ending == Ending::kCrash ||
                                       run.ended.ending == Ending::kOom;
-      problems_.Expect(!must_have_happened ||
-                           ledger_.Happened(attempt, run.ended.ending),
-                       "R10 a recorded end is one that happened");
+      problems_.Expect(
+          !must_have_happened || ledger_.Happened(attempt, run.ended.ending),
+          "R10 a recorded end is one that happened");
     }
   }
 }
@@ -336,7 +337,6 @@ void SimulatedCoordinator::SendOne(const Send& send) {
         range.items = ItemsOf(range.tasks);
       }
     }
-    if (bug_ == PlantedBug::kDefinitionForgotten) grant->definitions.clear();
   } else if (auto* welcome = std::get_if<Welcome>(&message)) {
     welcome->lease = shape_.lease;
     welcome->generation = "one disk";

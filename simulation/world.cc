@@ -97,14 +97,13 @@ void World::NoteAccepted(const JobAccepted& accepted) {
 }
 
 Now World::now() const {
-  return {.monotonic = now_,
-          .wall = kEpoch + (now_ - kStart) + wall_offset_};
+  return {.monotonic = now_, .wall = kEpoch + (now_ - kStart) + wall_offset_};
 }
 
 Duration World::Between(Duration least, Duration most) {
-  return least + Duration(static_cast<int64_t>(
-                     random_.Unit() * static_cast<double>(
-                                          (most - least).count())));
+  return least +
+         Duration(static_cast<int64_t>(
+             random_.Unit() * static_cast<double>((most - least).count())));
 }
 
 void World::Say(const std::string& text) const {
@@ -139,13 +138,12 @@ RunReport World::Run() {
   for (const std::string& line : coordinator_->store().violations()) {
     report.problems.insert("the store refuses: " + line);
   }
-  report.digest = std::to_string(
-      std::hash<std::string>()(
-          coordinator_->digest() + " " +
-          std::to_string(coordinator_->store().history().size()) + " " +
-          std::to_string(ledger_.all_starts()) + " " +
-          std::to_string(network_.delivered()) + " " +
-          std::to_string(now_.time_since_epoch().count())));
+  report.digest = std::to_string(std::hash<std::string>()(
+      coordinator_->digest() + " " +
+      std::to_string(coordinator_->store().history().size()) + " " +
+      std::to_string(ledger_.all_starts()) + " " +
+      std::to_string(network_.delivered()) + " " +
+      std::to_string(now_.time_since_epoch().count())));
   report.events = network_.delivered() + turns_;
   report.attempts = ledger_.all_starts();
   report.virtual_time = now_ - kStart;
@@ -314,6 +312,7 @@ void World::StartProcess(size_t number) {
   Place& place = places_[number];
   place.starts_at.reset();
   place.paused_until = {};
+  network_.Forget(number);
   // Enough for all the work to be done in some minutes.
   const auto work = static_cast<uint64_t>(
       static_cast<double>(shape_.submissions * shape_.tasks_max) *
@@ -384,7 +383,7 @@ Duration World::Lasting() {
   if (!shape_.only_blips) {
     // Around a lease, where most depends on it.
     return random_.Below(3) == 0 ? Between(Duration(0), seconds(2))
-                                 : Between(Duration(0), shape_.lease * 3 / 2);
+                                 : Between(Duration(0), shape_.lease * 2);
   }
   const Duration lasting = Between(Duration(0), shape_.lease / 4);
   quiet_until_ = now_ + lasting + shape_.lease / 2;

@@ -87,11 +87,11 @@ void World::CheckTask(const JobSummary& job, const Job& spec, TaskIndex task,
   const TaskTries tries = coordinator_->store().tries(job.id, task);
   const uint32_t failures = tries.attempts - tries.losses;
   const uint64_t starts = ledger_.starts(job.id, task);
-  problems_.Expect(failures <= spec.retry.attempts_max, "R12 tries are bounded");
-  problems_.Expect(
-      failures <= ledger_.failures(job.id, task) +
-                      (state == TaskState::kSucceeded ? 1u : 0u),
-      "R12 what infrastructure lost is not charged");
+  problems_.Expect(failures <= spec.retry.attempts_max,
+                   "R12 tries are bounded");
+  problems_.Expect(failures <= ledger_.failures(job.id, task) +
+                                   (state == TaskState::kSucceeded ? 1u : 0u),
+                   "R12 what infrastructure lost is not charged");
   constexpr uint32_t kLossesMax = 5;
   problems_.Expect(tries.losses <= kLossesMax, "R12 losses are bounded");
   problems_.Expect(tries.attempts <= starts, "only what began counts");
@@ -103,11 +103,11 @@ void World::CheckTask(const JobSummary& job, const Job& spec, TaskIndex task,
                      "R12 what began less often is not quarantined");
   }
   if (state == TaskState::kSucceeded) {
-    problems_.Expect(ledger_.Happened({.job = job.id,
-                                       .task = task,
-                                       .fence = Fence{tries.fence}},
-                                      Ending::kSucceeded),
-                     "R10 a recorded success is one that happened");
+    problems_.Expect(
+        ledger_.Happened(
+            {.job = job.id, .task = task, .fence = Fence{tries.fence}},
+            Ending::kSucceeded),
+        "R10 a recorded success is one that happened");
   }
 }
 

@@ -77,8 +77,7 @@ struct Welcome {
   // Random, of the folder that the coordinator's state lives in: numbers of
   // jobs mean something only within it. Empty: not said.
   std::string generation;
-  // The number of the Hello that it answers. 0: not said.
-  uint64_t hello = 0;
+  uint64_t hello = 0;  // the number of the Hello that it answers; 0: not said
 
   friend bool operator==(const Welcome&, const Welcome&) = default;
 };
