@@ -32,6 +32,7 @@ void DrawFaults(Random& random, Shape& shape) {
   shape.agent_pause = Sometimes(random, 0.02);
   shape.disk_full = Sometimes(random, 0.01);
   shape.fsync_error = Sometimes(random, 0.02);
+  shape.slow = Sometimes(random, 0.5);
 }
 
 }  // namespace
@@ -61,7 +62,7 @@ Shape DrawShape(uint64_t seed) {
     shape.only_blips = true;
     shape.lease = seconds(30);
     // Enough of these in a row are as long as a lease.
-    shape.loss = 0;
+    shape.loss = shape.slow = 0;
     shape.agent_crash = shape.agent_drain = 0;
   } else {
     shape.poison = random.Below(8) == 0;
@@ -76,7 +77,7 @@ std::string Describe(const Shape& shape) {
       "%llu agents, %llu submissions of up to %llu tasks, lease %lld s%s; "
       "loss %.3f copies %.3f reordered %.3f replayed %.3f; coordinator: crash "
       "%.3f pause %.3f full %.3f fsync %.3f; agents: crash %.3f drain %.3f "
-      "pause %.3f reconnect %.3f cut %.3f all %.3f clock %.3f",
+      "pause %.3f reconnect %.3f slow %.3f cut %.3f all %.3f clock %.3f",
       static_cast<unsigned long long>(shape.agents),
       static_cast<unsigned long long>(shape.submissions),
       static_cast<unsigned long long>(shape.tasks_max),
@@ -85,7 +86,7 @@ std::string Describe(const Shape& shape) {
       shape.reordered, shape.replayed, shape.coordinator_crash,
       shape.coordinator_pause, shape.disk_full, shape.fsync_error,
       shape.agent_crash, shape.agent_drain, shape.agent_pause, shape.reconnect,
-      shape.cut, shape.cut_all, shape.clock_jump);
+      shape.slow, shape.cut, shape.cut_all, shape.clock_jump);
   return text;
 }
 

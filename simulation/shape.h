@@ -38,7 +38,8 @@ struct Shape {
   double agent_drain = 0;
   double agent_pause = 0;
   double reconnect = 0;
-  double cut = 0;  // no frame passes: both ways, or one
+  double slow = 0;  // of processes: they read one frame now and then
+  double cut = 0;   // no frame passes: both ways, or one
   // Of all agents at once.
   double cut_all = 0;
   double clock_jump = 0;  // of the wall clock, either way

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "base/check.h"
+#include "jobs/job_json.h"
 #include "simulation/simulated_client.h"
 #include "wire/codec.h"
 
@@ -117,6 +118,24 @@ void SimulatedCoordinator::CheckReplay() {
                    "R30 the history gives the live state");
 }
 
+void SimulatedCoordinator::CheckCounters() {
+  if (!alive()) return;
+  const CoreCounters& counters = core_->counters();
+  uint64_t held = 0;
+  for (const uint64_t tasks : counters.outstanding) held += tasks;
+  uint64_t running = 0;
+  for (const ClassCounters& counted : counters.classes) {
+    running += counted.running;
+    uint64_t tasks = counted.pending + counted.running;
+    for (const uint64_t ended : counted.tasks_finished) tasks += ended;
+    problems_.Expect(tasks == counted.tasks_taken,
+                     "R38 tasks taken on have ended, wait or run");
+    problems_.Expect(counted.begun <= counted.running,
+                     "R38 what has begun runs");
+  }
+  problems_.Expect(running == held, "R38 what runs is held by an agent");
+}
+
 void SimulatedCoordinator::Kill() {
   if (!alive()) return;
   const size_t commits = random_.Below(committing_.size() + 1);
@@ -177,7 +196,19 @@ void SimulatedCoordinator::OnSubmit(const Now& now, uint64_t request,
                        RequestError{.code = RequestError::Code::kBusy});
     return;
   }
-  std::string known = key;
+  std::vector<std::string> texts;
+  for (const JobToAccept& job : jobs) texts.push_back(*job.job_json);
+  absl::StatusOr<IncomingFrame> frame =
+      DecodeIncoming(EncodeRequest(Submit{.key = key, .jobs = texts}, request));
+  CHECK_OK(frame);
+  const auto& read = std::get<Submit>(std::get<RequestFrame>(*frame).request);
+  CHECK(read.jobs.size() == jobs.size());
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    absl::StatusOr<Job> parsed = JobFromJson(read.jobs[i]);
+    CHECK_OK(parsed);
+    jobs[i].job = std::make_shared<const Job>(*std::move(parsed));
+  }
+  std::string known = read.key;
   if (bug_ == PlantedBug::kKeyForgotten) {
     known += "." + std::to_string(random_.Next());
   }
@@ -211,6 +242,7 @@ void SimulatedCoordinator::Turn(const Now& now) {
   if (!alive()) return;
   core_->OnTime(Seen(now));
   core_->Dispatch(Seen(now));
+  CheckCounters();
   Queue(now, core_->TakeOutput());
   while (alive() && !committing_.empty() &&
          committing_.front().at <= now.monotonic) {

@@ -68,6 +68,8 @@ class SimulatedCoordinator {
   // Everything decided is on disk.
   bool at_rest() const { return committing_.empty(); }
   void CheckReplay();
+  // What was taken on is what ended, waits and runs.
+  void CheckCounters();
   std::string digest() const;
   // For a person.
   std::vector<AgentSummary> agents() const;

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "simulation/event_text.h"
+#include "simulation/last_words.h"
 
 namespace remuda {
 namespace {
@@ -22,6 +23,11 @@ constexpr Duration kCalmMax = std::chrono::hours(2);
 // After this long without an answer a connection is taken as broken.
 constexpr Duration kBrokenAfter = seconds(6);
 constexpr Duration kTick = milliseconds(1);
+// Between two frames that a slow agent reads, at most.
+constexpr Duration kSlow = milliseconds(400);
+// Ten times what seeds were seen to take: beyond it, something goes round in a
+// circle, and would only fill the memory.
+constexpr uint64_t kEventsMax = 2'000'000;
 
 }  // namespace
 
@@ -58,6 +64,11 @@ World::World(uint64_t seed, PlantedBug bug, Trace trace)
               },
           .to_client =
               [this](uint64_t request, ClientReply reply) {
+                if (request == clients_.size()) {
+                  problems_.Expect(!std::holds_alternative<Accepted>(reply),
+                                   "R3 another submission has another key");
+                  return;
+                }
                 if (!calm_ && Chance(shape_.loss)) return;
                 SimulatedClient& client = clients_[request];
                 client.OnReply(reply, cancelled_, problems_);
@@ -118,13 +129,22 @@ bool World::Paused(const Place& place) const {
   return place.paused_until > now_;
 }
 
+bool World::IsBounded() const {
+  return network_.delivered() + turns_ < kEventsMax;
+}
+
 RunReport World::Run() {
+  const LastWords words(
+      seed_, bug_ == PlantedBug::kNone ? std::string_view() : Name(bug_));
   Say(Describe(shape_));
   const MonotonicTime calm = now_ + shape_.faults_last;
-  while (now_ < calm) Step();
+  while (now_ < calm && IsBounded()) Step();
   EndFaults();
   const MonotonicTime end = now_ + kCalmMax;
-  while (!AllDone() && now_ < end && problems_.found().empty()) Step();
+  while (!AllDone() && now_ < end && IsBounded() && problems_.found().empty()) {
+    Step();
+  }
+  problems_.Expect(IsBounded(), "R32 nothing goes round in a circle");
   if (problems_.found().empty()) {
     problems_.Expect(AllDone(), "R32 everything ends once faults stop" +
                                     (AllDone() ? "" : Unfinished()));
@@ -173,11 +193,13 @@ MonotonicTime World::NextMoment() const {
     sooner(place.dies_at);
     sooner(place.breaks_at);
     sooner(place.connects_at);
+    if (!place.unread.empty()) sooner(std::max(place.reads_at, now_));
     const std::optional<MonotonicTime> due = place.process->next_time();
     if (due.has_value()) sooner(std::max(*due, place.not_before));
   }
   if (!CoordinatorPaused()) {
     for (const SimulatedClient& client : clients_) sooner(client.next_time());
+    if (!copies_.empty()) sooner(copies_.begin()->first);
   }
   return std::max(next, now_);
 }
@@ -257,9 +279,11 @@ void World::ActPlace(size_t number) {
   } else if (place.connects_at.has_value() && now_ >= *place.connects_at) {
     place.connects_at = now_ + milliseconds(200);
   }
-  for (const std::string& frame : std::exchange(place.unread, {})) {
-    agent.OnFrame(now_, frame);
+  while (!place.unread.empty() && place.reads_at <= now_) {
+    agent.OnFrame(now_, place.unread.front());
+    place.unread.pop_front();
     acts = true;
+    if (place.slow && !calm_) place.reads_at = now_ + Between(kTick, kSlow);
   }
   const std::optional<MonotonicTime> due = agent.next_time();
   if (!acts && (!due.has_value() || *due > now_)) return;
@@ -277,10 +301,11 @@ void World::ActPlace(size_t number) {
   EndProcess(number, Between(seconds(1), seconds(5)));
 }
 
-void World::SendFrames(size_t number) {
+void World::SendFrames(size_t number, uint64_t frames_max) {
   Place& place = places_[number];
   for (std::string& frame : place.process->TakeFrames()) {
-    if (!place.process->connected()) continue;
+    if (!place.process->connected() || frames_max == 0) continue;
+    --frames_max;
     network_.Send(now_, {.place = number,
                          .peer = place.peer,
                          .direction = Direction::kToCoordinator,
@@ -294,18 +319,40 @@ void World::ActClients() {
     SimulatedClient& client = clients_[i];
     const SimulatedClient::Wish wish = client.Ask(now_);
     if (wish == SimulatedClient::Wish::kNothing) continue;
-    if (!calm_ && Chance(shape_.loss)) continue;
-    if (wish == SimulatedClient::Wish::kSubmit) {
-      coordinator_->OnSubmit(now(), i, client.key(), client.jobs());
-    } else {
-      coordinator_->OnCancel(now(), i,
-                             {.job = client.ids()[0], .reason = "enough"});
+    if (!calm_ && Chance(shape_.copies)) {
+      copies_.emplace(
+          now_ + Between(kTick, seconds(10)),
+          Request{.client = i, .wish = wish, .conflicts = Chance(0.3)});
     }
-    if (!coordinator_->alive()) continue;
-    ++turns_;
-    coordinator_->Turn(now());
-    if (!coordinator_->alive()) EndCoordinator(Lasting() / 2);
+    if (!calm_ && Chance(shape_.loss)) continue;
+    Serve({.client = i, .wish = wish});
   }
+  while (!copies_.empty() && copies_.begin()->first <= now_) {
+    const Request copy = copies_.begin()->second;
+    copies_.erase(copies_.begin());
+    // Somebody else's, if it conflicts: known by then to be too late.
+    if (copy.conflicts && clients_[copy.client].ids().empty()) continue;
+    Serve(copy);
+  }
+}
+
+void World::Serve(const Request& request) {
+  SimulatedClient& client = clients_[request.client];
+  if (request.conflicts) {
+    std::vector<JobToAccept> others = client.jobs();
+    others.back().digest += "another";
+    coordinator_->OnSubmit(now(), clients_.size(), client.key(),
+                           std::move(others));
+  } else if (request.wish == SimulatedClient::Wish::kSubmit) {
+    coordinator_->OnSubmit(now(), request.client, client.key(), client.jobs());
+  } else {
+    coordinator_->OnCancel(now(), request.client,
+                           {.job = client.ids()[0], .reason = "enough"});
+  }
+  if (!coordinator_->alive()) return;
+  ++turns_;
+  coordinator_->Turn(now());
+  if (!coordinator_->alive()) EndCoordinator(Lasting() / 2);
 }
 
 void World::StartProcess(size_t number) {
@@ -330,6 +377,8 @@ void World::StartProcess(size_t number) {
       options, ledger_, problems_, [this](const AttemptId& attempt) {
         return coordinator_->IsRecorded(attempt);
       });
+  place.slow = Chance(shape_.slow);
+  place.reads_at = {};
   place.connects_at = now_;
   Say("agent process " + std::to_string(options.process) + " starts in place " +
       std::to_string(number));
@@ -446,6 +495,11 @@ void World::DrawFaultsOfPlace(size_t number) {
   Place& place = places_[number];
   if (place.process == nullptr) return;
   if (MayFault(shape_.agent_crash)) {
+    // Between any two of the frames that it is about to send.
+    if (!Paused(place) && Chance(0.5)) {
+      place.process->Turn(now_);
+      SendFrames(number, random_.Below(4));
+    }
     EndProcess(number, Between(milliseconds(100), seconds(10)));
     return;
   }
@@ -495,6 +549,7 @@ void World::EndFaults() {
   coordinator_paused_until_ = std::min(coordinator_paused_until_, now_);
   for (Place& place : places_) {
     place.paused_until = std::min(place.paused_until, now_);
+    place.reads_at = std::min(place.reads_at, now_);
     if (place.starts_at.has_value()) place.starts_at = now_;
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -51,13 +52,22 @@ class World {
   struct Place {
     std::unique_ptr<SimulatedAgent> process;
     Peer peer;
-    std::vector<std::string> unread;  // while it is stopped
+    std::deque<std::string> unread;  // while it is stopped or slow
+    bool slow = false;
+    MonotonicTime reads_at{};  // the next frame, if it is slow
     MonotonicTime paused_until{};
     std::optional<MonotonicTime> breaks_at;  // its connection
     std::optional<MonotonicTime> connects_at;
     std::optional<MonotonicTime> starts_at;  // the next process
     std::optional<MonotonicTime> dies_at;    // of a poisonous task
     MonotonicTime not_before{};  // of its next turn, so that time passes
+  };
+
+  // What reaches the coordinator from a client.
+  struct Request {
+    size_t client = 0;
+    SimulatedClient::Wish wish = SimulatedClient::Wish::kNothing;
+    bool conflicts = false;  // other jobs under the client's key
   };
 
   void NoteAccepted(const JobAccepted& accepted);
@@ -74,7 +84,8 @@ class World {
   void ActCoordinator();
   void ActPlace(size_t number);
   void ActClients();
-  void SendFrames(size_t number);
+  void Serve(const Request& request);
+  void SendFrames(size_t number, uint64_t frames_max = UINT64_MAX);
 
   void StartProcess(size_t number);
   void EndProcess(size_t number, Duration until_next);
@@ -91,6 +102,7 @@ class World {
   bool MayFault(double rate);
   void EndFaults();
 
+  bool IsBounded() const;
   bool AllDone() const;
   std::string Unfinished() const;
   void CheckJobs();
@@ -110,6 +122,7 @@ class World {
   std::unique_ptr<SimulatedCoordinator> coordinator_;
   std::vector<Place> places_;
   std::vector<SimulatedClient> clients_;
+  std::multimap<MonotonicTime, Request> copies_;  // of requests, come late
   std::map<RunLedger::ProcessNumber, size_t> place_of_;
 
   Duration wall_offset_{};
