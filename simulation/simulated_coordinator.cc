@@ -8,7 +8,6 @@
 #include "base/check.h"
 #include "jobs/job_json.h"
 #include "simulation/simulated_client.h"
-#include "wire/codec.h"
 
 namespace remuda {
 namespace {
@@ -149,6 +148,7 @@ void SimulatedCoordinator::Kill() {
 void SimulatedCoordinator::Die() {
   core_.reset();
   committing_.clear();
+  welcomed_.clear();
   unsynced_.reset();
   // Over a restart the wall clock measures, as long as it does not jump.
   if (shape_.clock_jump > 0) back_off_.clear();
@@ -161,10 +161,39 @@ void SimulatedCoordinator::OnFrame(const Now& now, Peer peer,
   CHECK_OK(decoded);
   AgentFrame& incoming = std::get<AgentFrame>(*decoded);
   SpoilResults(incoming.message);
+  const bool belongs = IsOfItsSession(peer, incoming);
+  const uint64_t refused = Refused();
   core_->OnAgentMessage(
       Seen(now),
       {.peer = peer, .term = incoming.term, .session = incoming.session},
       std::move(incoming.message));
+  problems_.Expect(belongs || Refused() > refused,
+                   "R8 what is said in another session is refused");
+}
+
+// True also for a Hello, which belongs to none.
+bool SimulatedCoordinator::IsOfItsSession(Peer peer,
+                                          const AgentFrame& frame) const {
+  if (std::holds_alternative<Hello>(frame.message)) return true;
+  const auto session = welcomed_.find(peer);
+  return session != welcomed_.end() && frame.term == core_->term() &&
+         frame.session == session->second;
+}
+
+uint64_t SimulatedCoordinator::Refused() const {
+  uint64_t refused = 0;
+  for (const auto& reasons : core_->counters().stale) {
+    refused += reasons[static_cast<size_t>(StaleReason::kNoSession)];
+  }
+  return refused;
+}
+
+void SimulatedCoordinator::NoteWelcomes(const std::vector<Send>& sends) {
+  for (const Send& send : sends) {
+    if (!IsToAgent<Welcome>(send)) continue;
+    const auto& to_agent = std::get<ToAgent>(send);
+    welcomed_[to_agent.peer] = to_agent.session;
+  }
 }
 
 void SimulatedCoordinator::SpoilResults(AgentMessage& message) const {
@@ -251,6 +280,7 @@ void SimulatedCoordinator::Turn(const Now& now) {
 }
 
 void SimulatedCoordinator::Queue(const Now& now, Output output) {
+  NoteWelcomes(output.after_commit);
   for (const Send& send : output.at_once) SendOne(send);
   output.at_once.clear();
   for (const Send& send : output.after_commit) {

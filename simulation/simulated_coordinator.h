@@ -19,6 +19,7 @@
 #include "simulation/problems.h"
 #include "simulation/run_ledger.h"
 #include "simulation/shape.h"
+#include "wire/codec.h"
 
 namespace remuda {
 
@@ -84,6 +85,9 @@ class SimulatedCoordinator {
   void Die();
   CoreOptions OptionsFor(const Shape& shape) const;
   Now Seen(const Now& now) const;
+  bool IsOfItsSession(Peer peer, const AgentFrame& frame) const;
+  uint64_t Refused() const;
+  void NoteWelcomes(const std::vector<Send>& sends);
   void SpoilResults(AgentMessage& message) const;
   void Queue(const Now& now, Output output);
   bool CommitFirst(size_t sends_max);
@@ -107,6 +111,8 @@ class SimulatedCoordinator {
   std::optional<Output> unsynced_;  // for a planted bug
   std::unique_ptr<Core> core_;
   std::deque<Commit> committing_;
+  // The session that a connection was told last.
+  std::map<Peer, SessionId> welcomed_;
   // Of tasks that wait for their next try: until when, at least.
   std::map<std::pair<JobId, TaskIndex>, MonotonicTime> back_off_;
 };
