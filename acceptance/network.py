@@ -12,6 +12,7 @@ import tempfile
 
 # Not on the path of a test.
 NFT = "/usr/sbin/nft"
+TC = "/usr/sbin/tc"
 
 
 def can_make_namespaces():
@@ -143,10 +144,10 @@ table bridge remuda {
 
     def slow(self, host):
         """What it sends goes at 512 kbit/s and waits for up to 0.4 s."""
-        self._run("tc", "-n", self._name(host), "qdisc", "replace", "dev",
+        self._run(TC, "-n", self._name(host), "qdisc", "replace", "dev",
                   "eth0", "root", "tbf", "rate", "512kbit", "burst", "16kbit",
                   "latency", "400ms")
 
     def fast(self, host):
-        subprocess.run(["tc", "-n", self._name(host), "qdisc", "del", "dev",
+        subprocess.run([TC, "-n", self._name(host), "qdisc", "del", "dev",
                         "eth0", "root"], capture_output=True)
