@@ -153,6 +153,43 @@ class Agent(unittest.TestCase):
             log = cluster.remuda("logs", job, "--stdout")
             self.assertEqual(len(log.stdout), 300_000)
 
+    def test_results_that_its_disk_does_not_take_are_sent_all_the_same(self):
+        tasks = 20
+        with (Cluster(lease="60s") as cluster,
+              small_disk(cluster.folder / "small-disk", 8) as disk):
+            coordinator = cluster.coordinator()
+            cluster.agent("--slots", f"process-pool={tasks}",
+                          name="small-disk")
+            cluster.agents_online(1)
+            gate = cluster.folder / "gate"
+            ledger = cluster.folder / "ledger"
+            ledger.touch()
+            script = (f"echo start >> {ledger}; while [ ! -e {gate} ]; do "
+                      f"sleep 0.05; done; echo end >> {ledger}")
+            spec = cluster.spec("waiting", job_text("waiting", "command", [
+                f"tasks: {{range: {{from: 1, to: {tasks}}}}}",
+                "with:",
+                f"  argv: [/bin/sh, -c, '{script}']"]))
+            job = cluster.submit(spec)
+
+            def said(word):
+                return ledger.read_text().split().count(word)
+
+            wait_until(lambda: said("start") == tasks, "all have begun")
+            ballast = fill(disk, 0)
+            coordinator.kill()
+            gate.touch()
+            wait_until(lambda: said("end") == tasks, "all have ended")
+            log = cluster.folder / "small-disk.log"
+            wait_until(lambda: "spool_not_kept" in log.read_text(), "a word")
+            self.assertIn("No space left on device", log.read_text())
+            cluster.coordinator()
+            done = cluster.wait(job)
+            self.assertEqual(done["state"], "succeeded")
+            self.assertEqual(done["attempts"], tasks)
+            wait_until(lambda: "spool_kept_again" in log.read_text(), "a word")
+            ballast.unlink()
+
 
 if __name__ == "__main__":
     if OWN_MOUNTS not in os.environ:

@@ -37,6 +37,9 @@ AgentMetrics::AgentMetrics(const std::string& version)
                             "Granted tasks whose end is not confirmed.");
   spool_results_ = metrics_.AddGauge("remuda_agent_spool_results",
                                      "Messages that wait for their ack.");
+  spool_kept_ = metrics_.AddGauge(
+      "remuda_agent_spool_kept_results",
+      "Messages that wait for their ack and are safe on disk.");
   spool_bytes_ = metrics_.AddGauge("remuda_agent_spool_bytes",
                                    "Bytes that wait for their ack.");
   self_fences_ = metrics_.AddCounter(
@@ -236,6 +239,7 @@ void AgentMetrics::Update(const Snapshot& snapshot) {
   lease_margin_.Set(Seconds(gauges.lease_margin));
   held_.Set(Real(gauges.held));
   spool_results_.Set(Real(snapshot.spool_entries));
+  spool_kept_.Set(Real(snapshot.spool_kept));
   spool_bytes_.Set(Real(snapshot.spool_bytes));
   self_fences_.AdvanceTo(Real(core.self_fences));
   fenced_attempts_.AdvanceTo(Real(core.fenced_attempts));

@@ -32,6 +32,7 @@ class AgentMetrics {
     EventLoop::Counters loop;
     std::array<WorkerNumbers, kExecutorKinds> workers{};  // by ExecutorKind
     size_t spool_entries = 0;
+    size_t spool_kept = 0;
     uint64_t spool_bytes = 0;
   };
 
@@ -74,6 +75,7 @@ class AgentMetrics {
   Metrics::Gauge lease_margin_;
   Metrics::Gauge held_;
   Metrics::Gauge spool_results_;
+  Metrics::Gauge spool_kept_;
   Metrics::Gauge spool_bytes_;
   Metrics::Gauge clock_offset_;
   Metrics::Counter self_fences_;

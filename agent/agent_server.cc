@@ -12,6 +12,7 @@
 
 #include "agent/agent_metrics.h"
 #include "agent/agent_session.h"
+#include "agent/data_folder.h"
 #include "agent/spool.h"
 #include "base/event_loop.h"
 #include "base/file_descriptor.h"
@@ -27,25 +28,13 @@ constexpr Duration kMetricsInterval = std::chrono::milliseconds(250);
 // A loop that did not turn for so long is not alive.
 constexpr Duration kLoopStalledAfter = std::chrono::seconds(10);
 
-absl::Status MakeFolder(const std::string& path) {
-  const std::filesystem::path parent =
-      std::filesystem::path(path).lexically_normal().parent_path();
-  std::error_code error;
-  if (!parent.empty()) std::filesystem::create_directories(parent, error);
-  if (error) return ErrnoStatus(error.value(), "cannot make " + path);
-  if (mkdir(path.c_str(), 0700) == 0) return absl::OkStatus();
-  if (errno == EEXIST && std::filesystem::is_directory(path, error)) {
-    return absl::OkStatus();
-  }
-  return ErrnoStatus(errno, "cannot make the folder " + path);
-}
-
 // Whatever an earlier agent's attempts left there belongs to nobody.
 absl::Status MakeEmptyFolder(const std::string& path) {
   std::error_code error;
   std::filesystem::remove_all(path, error);
   if (error) return ErrnoStatus(error.value(), "cannot empty " + path);
-  return MakeFolder(path);
+  if (mkdir(path.c_str(), 0700) == 0) return absl::OkStatus();
+  return ErrnoStatus(errno, "cannot make the folder " + path);
 }
 
 std::string DefaultName() {
@@ -76,18 +65,10 @@ class AgentServer::Impl {
     if (options_.executors.empty()) {
       return absl::InvalidArgumentError("an agent needs an executor");
     }
-    absl::Status made = MakeFolder(options_.data_folder);
-    if (!made.ok()) return made;
-    absl::StatusOr<std::unique_ptr<Spool>> spool =
-        Spool::Open({.folder = options_.data_folder});
+    absl::StatusOr<std::unique_ptr<Spool>> spool = TakeDataFolder();
     if (!spool.ok()) return spool.status();
-    if ((*spool)->bytes_discarded() > 0) {
-      Log(LogLevel::kWarning, "spool_discarded",
-          "Results of an earlier agent in this folder were not confirmed; "
-          "their tasks run again.",
-          {{"bytes", (*spool)->bytes_discarded()}});
-    }
-    made = MakeEmptyFolder(options_.data_folder + kWorkFolder);
+    const absl::Status made =
+        MakeEmptyFolder(options_.data_folder + kWorkFolder);
     if (!made.ok()) return made;
     absl::StatusOr<std::vector<ExecutorEntry>> executors = MakeExecutors();
     if (!executors.ok()) return executors.status();
@@ -103,7 +84,7 @@ class AgentServer::Impl {
              [this](const AgentOutput& output) { metrics_.OnOutput(output); },
          .on_ended =
              [this](const absl::Status& status) {
-               ended_ = status;
+               OnEnded(status);
                loop_.Stop();
              }});
     if (!session.ok()) return session.status();
@@ -145,11 +126,43 @@ class AgentServer::Impl {
   AgentCoreOptions CoreOptions() {
     return {.version = options_.version,
             .name = options_.name.empty() ? DefaultName() : options_.name,
-            .instance = RandomHex(16),
+            .instance = folder_->instance(),
+            .process = RandomHex(8),
+            .start = folder_->start(),
             .executors = {},
             .job_types = {},
             .labels = options_.labels,
             .backoff_spread = random_.Unit()};
+  }
+
+  absl::StatusOr<std::unique_ptr<Spool>> TakeDataFolder() {
+    absl::StatusOr<std::unique_ptr<DataFolder>> folder =
+        DataFolder::Open({.path = options_.data_folder,
+                          .has_successors = options_.has_successors});
+    if (!folder.ok()) return folder.status();
+    folder_ = *std::move(folder);
+    if (!folder_->why_new().empty()) {
+      Log(LogLevel::kWarning, "agent_is_new",
+          "This agent goes on from no earlier one.",
+          {{"reason", folder_->why_new()}});
+    }
+    return Spool::Open({.folder = options_.data_folder,
+                        .outlives_process = options_.has_successors,
+                        .takes_over = folder_->start() > 1,
+                        .sync = nullptr,
+                        .on_sync = [this] { loop_.Post([] {}); }});
+  }
+
+  void OnEnded(const absl::Status& status) {
+    ended_ = status;
+    if (!absl::IsAborted(status)) return;
+    // Whatever supervises it starts it again, as an agent of its own.
+    const absl::Status forgotten = folder_->Forget();
+    Log(LogLevel::kError, "superseded",
+        "Another process goes on as this agent. The next start in this data "
+        "folder will be another agent's.",
+        {{"reason", std::string(status.message())},
+         {"forgotten", forgotten.ok()}});
   }
 
   void UpdateMetrics() {
@@ -162,6 +175,7 @@ class AgentServer::Impl {
                      .loop = loop_.counters(),
                      .workers = session_->workers(),
                      .spool_entries = session_->spool().entries(),
+                     .spool_kept = session_->spool().kept(),
                      .spool_bytes = session_->spool().bytes()});
     turned_at_ = now.time_since_epoch().count();
     takes_work_ = gauges.registered && !gauges.draining;
@@ -205,7 +219,8 @@ class AgentServer::Impl {
                  loop_.Post([] {});
                },
            .clock = &clock_,
-           .work_folder = options_.data_folder + kWorkFolder});
+           .work_folder = options_.data_folder + kWorkFolder,
+           .ties = {.work_lock = folder_->work_lock()}});
       if (!entry.ok()) return entry.status();
       place->store(static_cast<size_t>(entry->executor->facts().kind));
       entries.push_back(*std::move(entry));
@@ -219,6 +234,7 @@ class AgentServer::Impl {
   Random random_;
   // Shared with the executors' Notify, which may outlast the session.
   std::shared_ptr<AgentSession::Ready> ready_;
+  std::unique_ptr<DataFolder> folder_;
   std::unique_ptr<AgentSession> session_;
   AgentMetrics metrics_;
   std::atomic<int64_t> turned_at_ = 0;

@@ -22,6 +22,9 @@ struct AgentOptions {
   std::string name;            // for people; by default host name and process
   std::map<std::string, std::string> labels;
   std::string data_folder;  // made if missing, 0700; one agent at a time
+  // Whether a later process takes over what this one leaves in the folder:
+  // neither where that is gone with it, nor where the coordinator is.
+  bool has_successors = true;
   // For /metrics, /livez, /readyz; none: no such door. Port 0 chooses one.
   std::optional<std::string> http;
   Duration drain = std::chrono::minutes(10);

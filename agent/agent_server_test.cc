@@ -147,6 +147,34 @@ class AgentServerTest : public testing::Test {
   std::function<bool()> condition_;
 };
 
+TEST_F(AgentServerTest, EachStartIsTheNextOfOneInstance) {
+  for (uint32_t start = 1; start <= 2; ++start) {
+    coordinator_->hellos.clear();
+    auto server = AgentServer::Start(Options(), context_);
+    ASSERT_TRUE(server.ok()) << server.status();
+    ASSERT_TRUE(RunUntil([this] { return !coordinator_->hellos.empty(); }));
+    EXPECT_EQ(StartOf(coordinator_->hellos[0].number), start);
+    (*server)->Stop();
+    EXPECT_TRUE((*server)->Join().ok());
+  }
+}
+
+TEST_F(AgentServerTest, WhoIsSupersededIsAnotherAgentNextTime) {
+  std::string instance;
+  for (int i = 0; i < 2; ++i) {
+    coordinator_->refuse_hello =
+        Refusal{.code = Refusal::Code::kSuperseded, .reason = "a copy"};
+    coordinator_->hellos.clear();
+    auto server = AgentServer::Start(Options(), context_);
+    ASSERT_TRUE(server.ok()) << server.status();
+    ASSERT_TRUE(RunUntil([this] { return !coordinator_->hellos.empty(); }));
+    EXPECT_TRUE(absl::IsAborted((*server)->Join()));
+    EXPECT_NE(coordinator_->hellos[0].instance, instance);
+    EXPECT_EQ(StartOf(coordinator_->hellos[0].number), 1u);
+    instance = coordinator_->hellos[0].instance;
+  }
+}
+
 TEST_F(AgentServerTest, RunsManyTasksAndDrains) {
   auto server = AgentServer::Start(Options(), context_);
   ASSERT_TRUE(server.ok()) << server.status();

@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "agent/inherited_results.h"
 #include "agent/log_files.h"
 #include "base/log.h"
 #include "wire/codec.h"
@@ -39,6 +40,15 @@ std::vector<StartAttempts> SplitByJob(const StartAttempts& batch) {
     parts.back().attempts.push_back(attempt);
   }
   return parts;
+}
+
+// What an earlier process left may have had another number.
+void Renumber(AgentMessage& message, uint64_t sequence) {
+  if (auto* results = std::get_if<Results>(&message)) {
+    results->sequence = sequence;
+  } else if (auto* chunk = std::get_if<LogChunk>(&message)) {
+    chunk->sequence = sequence;
+  }
 }
 
 uint64_t SequenceOf(const AgentMessage& message) {
@@ -78,6 +88,7 @@ absl::StatusOr<std::unique_ptr<AgentSession>> AgentSession::Start(
            }});
   if (!socket.ok()) return socket.status();
   session->socket_ = *std::move(socket);
+  session->core_.Inherit(loop.Now(), ReadInherited(*session->spool_));
   loop.AddTurnEnd([self] { self->Turn(); });
   return session;
 }
@@ -125,6 +136,7 @@ void AgentSession::OnFrame(std::string_view frame) {
     if (!core_.Awaits(*welcome)) return;
     term_ = welcome->term;
     session_ = welcome->session;
+    spool_->SetGeneration(welcome->generation);
   } else if (!std::holds_alternative<Refusal>(decoded->message) &&
              (decoded->term != term_ || decoded->session != session_)) {
     return;  // of a session that is over
@@ -171,13 +183,7 @@ bool AgentSession::Perform(AgentOutput output) {
   if (observer_.on_output) observer_.on_output(output);
   for (const AgentNote& note : output.notes) LogNote(note);
   spool_->ReleaseUpTo(output.release_up_to);
-  for (const AgentMessage& message : output.spool) {
-    last_sequence_ = SequenceOf(message);
-    spool_->Append(last_sequence_,
-                   {.frame = EncodeAgent(message, term_, session_),
-                    .term = term_,
-                    .session = session_});
-  }
+  Keep(output);
   for (const AgentMessage& message : output.send) {
     if (std::holds_alternative<Heartbeat>(message)) {
       longest_turn_ = Duration::zero();
@@ -214,6 +220,27 @@ bool AgentSession::Perform(AgentOutput output) {
     End(*output.ended);
   }
   return again && !over_;
+}
+
+void AgentSession::Keep(const AgentOutput& output) {
+  for (const AgentMessage& message : output.spool) {
+    last_sequence_ = SequenceOf(message);
+    spool_->Append(last_sequence_,
+                   {.frame = EncodeAgent(message, term_, session_),
+                    .term = term_,
+                    .session = session_});
+  }
+  spool_->Poll();
+  spool_->Keep(output.keep_up_to);
+  const absl::Status& status = spool_->file_status();
+  if (spool_file_failed_ == !status.ok()) return;
+  spool_file_failed_ = !status.ok();
+  Log(status.ok() ? LogLevel::kInfo : LogLevel::kError,
+      status.ok() ? "spool_kept_again" : "spool_not_kept",
+      status.ok() ? "Results that wait are on disk again."
+                  : "Results that wait are in memory only; should this process "
+                    "be killed, their tasks run again.",
+      {{"reason", std::string(status.message())}});
 }
 
 // False if an executor refused some of them.
@@ -262,7 +289,9 @@ void AgentSession::SendSpooled(Outbox::Span span) {
                               std::string(decoded.status().message())));
       return;
     }
-    Send(std::get<AgentFrame>(*decoded).message);
+    AgentMessage message = std::get<AgentFrame>(*decoded).message;
+    Renumber(message, sequence);
+    Send(message);
   }
 }
 

@@ -88,6 +88,7 @@ class AgentSession {
   bool Perform(AgentOutput output);
   bool StartAll(std::vector<StartAttempts> starts);
   void Send(const AgentMessage& message);
+  void Keep(const AgentOutput& output);
   void SendSpooled(Outbox::Span span);
   void SendFrame(std::string_view frame);
   void Count(std::string_view frame);
@@ -108,6 +109,7 @@ class AgentSession {
   SessionId session_;
   uint64_t last_sequence_ = 0;
   bool spool_was_full_ = false;
+  bool spool_file_failed_ = false;
   bool over_ = false;
   Duration longest_turn_ = Duration::zero();  // since the last heartbeat
   TimerId timer_{};

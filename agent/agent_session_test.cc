@@ -17,6 +17,8 @@
 #include "executors/scripted_executor.h"
 #include "jobs/job.h"
 #include "jobs/job_json.h"
+#include "wire/attempt_records.h"
+#include "wire/codec.h"
 
 namespace remuda {
 namespace {
@@ -40,7 +42,9 @@ class AgentSessionTest : public testing::Test {
                                                      Term{term});
   }
 
-  void StartAgent(size_t slots, size_t spool_memory_bytes_max = 16u << 20) {
+  // `start` counts the processes on the data folder.
+  void StartAgent(size_t slots, size_t spool_memory_bytes_max = 16u << 20,
+                  uint32_t start = 1) {
     auto ready = std::make_shared<AgentSession::Ready>();
     auto executor = std::make_unique<ScriptedExecutor>(
         ExecutorFacts{.kind = ExecutorKind::kAsync, .slots = slots},
@@ -55,7 +59,11 @@ class AgentSessionTest : public testing::Test {
         {.folder = folder_, .memory_bytes_max = spool_memory_bytes_max});
     ASSERT_TRUE(spool.ok()) << spool.status();
     auto session = AgentSession::Start(
-        {.core = {.version = "1", .name = "a", .instance = "f00d"},
+        {.core = {.version = "1",
+                  .name = "a",
+                  .instance = "f00d",
+                  .process = "process " + std::to_string(start),
+                  .start = start},
          .socket = {.endpoint = endpoint_,
                     .reconnect = ReconnectDelays::For(endpoint_)}},
         std::move(entries), ready, *std::move(spool), context_, loop_, random_,
@@ -177,6 +185,68 @@ TEST_F(AgentSessionTest, ACoordinatorThatComesBackGetsWhatItMissed) {
   EXPECT_EQ(executor_->started().size(), 6u);
 }
 
+TEST_F(AgentSessionTest, TellsWhatAnEarlierProcessLeft) {
+  {
+    auto spool = Spool::Open({.folder = folder_});
+    ASSERT_TRUE(spool.ok());
+    (*spool)->SetGeneration("");
+    const AttemptRecord record = {.task = 2, .fence = {1}, .output = "\"two\""};
+    const Results results = {
+        .sequence = 5,
+        .batches = {{.job = {1},
+                     .executor = ExecutorKind::kAsync,
+                     .runs = {{.tasks = {2, 1}, .fence = {1}}},
+                     .records = EncodeAttemptRecords({&record, 1})}}};
+    (*spool)->Append(5, {.frame = EncodeAgent(results, Term{1}, SessionId{77}),
+                         .term = {1},
+                         .session = {77}});
+    (*spool)->Keep(5);
+  }
+  StartCoordinator(2);
+  StartAgent(4, 16u << 20, /*start=*/2);
+  ASSERT_TRUE(RunUntil([this] { return coordinator_->Records().size() == 1; }));
+  const Hello& hello = coordinator_->hellos.back();
+  const FencedRange held = {.job = {1}, .tasks = {2, 1}, .fence = {1}};
+  EXPECT_EQ(hello.held, std::vector<FencedRange>{held});
+  EXPECT_EQ(hello.results_first, 5u);
+  EXPECT_EQ(hello.instance, "f00d");
+  EXPECT_EQ(StartOf(hello.number), 2u);
+  EXPECT_EQ(coordinator_->Records()[2][0].output, "\"two\"");
+  ASSERT_TRUE(RunUntil([this] { return session_->spool().entries() == 0; }));
+  EXPECT_EQ(coordinator_->strays, 0);
+  EXPECT_TRUE(executor_->started().empty());
+}
+
+TEST_F(AgentSessionTest, WhatWaitsWithoutACoordinatorIsOnDisk) {
+  StartCoordinator(1);
+  StartAgent(4);
+  ASSERT_TRUE(RunUntil([this] { return Registered(); }));
+  coordinator_->Send(FirstGrant(8));
+  ASSERT_TRUE(RunUntil([this] { return executor_->running().size() == 4; }));
+  coordinator_.reset();
+  executor_->End(Id(0), {.output = "\"zero\""});
+  executor_->End(Id(2), {.output = "\"two\""});
+  ASSERT_TRUE(RunUntil([this] {
+    const Spool& spool = session_->spool();
+    return spool.entries() > 0 && spool.kept() == spool.entries();
+  }));
+}
+
+TEST_F(AgentSessionTest, WhatThisBuildDoesNotReadIsLeftOut) {
+  {
+    auto spool = Spool::Open({.folder = folder_});
+    ASSERT_TRUE(spool.ok());
+    (*spool)->SetGeneration("g");
+    (*spool)->Append(1, {.frame = "no frame", .term = {}, .session = {}});
+    (*spool)->Keep(1);
+  }
+  StartCoordinator(1);
+  StartAgent(4);
+  ASSERT_TRUE(RunUntil([this] { return Registered(); }));
+  EXPECT_TRUE(coordinator_->hellos[0].held.empty());
+  EXPECT_EQ(session_->spool().entries(), 0u);
+}
+
 TEST_F(AgentSessionTest, WhatMemoryDoesNotHoldComesFromTheFile) {
   StartCoordinator(1);
   StartAgent(64, /*spool_memory_bytes_max=*/1u << 20);
@@ -190,7 +260,7 @@ TEST_F(AgentSessionTest, WhatMemoryDoesNotHoldComesFromTheFile) {
   ASSERT_TRUE(
       RunUntil([this] { return session_->spool().bytes() > 12'000'000; }));
   struct stat file = {};
-  ASSERT_EQ(stat((folder_ + "/results.spool").c_str(), &file), 0);
+  ASSERT_EQ(stat((folder_ + "/results.0.log").c_str(), &file), 0);
   EXPECT_GT(file.st_size, 10'000'000);
 
   StartCoordinator(1);
@@ -201,7 +271,7 @@ TEST_F(AgentSessionTest, WhatMemoryDoesNotHoldComesFromTheFile) {
   for (const auto& [task, records] : coordinator_->Records()) {
     EXPECT_EQ(records[0].output.size(), 200'000u) << task;
   }
-  ASSERT_EQ(stat((folder_ + "/results.spool").c_str(), &file), 0);
+  ASSERT_EQ(stat((folder_ + "/results.0.log").c_str(), &file), 0);
   EXPECT_EQ(file.st_size, 0);
 }
 
@@ -287,7 +357,7 @@ TEST_F(AgentSessionTest, AnUnknownSessionIsOpenedAnew) {
     return coordinator_->hellos.size() == 2 &&
            coordinator_->heartbeats.size() > before;
   }));
-  EXPECT_EQ(coordinator_->hellos[1].number, 2u);
+  EXPECT_EQ(coordinator_->hellos[1].number, HelloNumber(1, 2));
 }
 
 TEST_F(AgentSessionTest, ADrainEndsWithAGoodbye) {

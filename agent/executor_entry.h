@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "executors/executor.h"
+#include "executors/processes/spawner_ties.h"
 
 namespace remuda {
 
@@ -23,6 +24,8 @@ struct ExecutorSurroundings {
   const Clock* clock = nullptr;  // outlives the executor
   // For files of attempts: 0700, and emptied when the next agent starts.
   std::string work_folder;
+  // What its processes are tied to.
+  SpawnerTies ties;
 };
 
 // How main() says which executors there are, so that the agent knows none of

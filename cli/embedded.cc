@@ -128,6 +128,8 @@ absl::StatusOr<std::unique_ptr<Embedded>> BecomeHost(
     agent.coordinator = endpoint;
     agent.name = "embedded";
     agent.data_folder = folder + "/agent";
+    // The next host's coordinator takes what this one held as lost at once.
+    agent.has_successors = false;
     agent.executors = ShippedExecutors(
         *ParseSlots("", UsableCores(std::thread::hardware_concurrency())));
     absl::StatusOr<std::unique_ptr<AgentServer>> started =

@@ -113,10 +113,12 @@ absl::StatusOr<RoutedExecutor::Part> MakeHosted(
       slots, UsableCores(std::max(1U, std::thread::hardware_concurrency())));
   options.work_folder = folder + "/hosted";
   options.log_folder = folder + "/logs";
+  options.ties = around.ties;
   options.groups = PlacesForGroups();
   options.workers = {PythonWorker(*script)};
   AddPluginWorkers(kind, options.workers);
-  absl::StatusOr<std::unique_ptr<Spawner>> spawner = Spawner::Launch(kSelf);
+  absl::StatusOr<std::unique_ptr<Spawner>> spawner =
+      Spawner::Launch(kSelf, around.ties);
   if (!spawner.ok()) return spawner.status();
   std::vector<std::string> types;
   for (const WorkerCommand& worker : options.workers) {
@@ -180,11 +182,13 @@ absl::StatusOr<ExecutorEntry> MakeProcessPool(
   options.slots = slots;
   options.work_folder = folder + "/attempts";
   options.log_folder = folder + "/logs";
+  options.ties = around.ties;
   options.groups = PlacesForGroups();
   options.workers = {NativeWorker(kSelf), PythonWorker(*script)};
   AddPluginWorkers(ExecutorKind::kProcessPool, options.workers);
   AddOwnWorkers(options.workers);
-  absl::StatusOr<std::unique_ptr<Spawner>> spawner = Spawner::Launch(kSelf);
+  absl::StatusOr<std::unique_ptr<Spawner>> spawner =
+      Spawner::Launch(kSelf, around.ties);
   if (!spawner.ok()) return spawner.status();
   absl::StatusOr<std::unique_ptr<ProcessPoolExecutor>> executor =
       ProcessPoolExecutor::Create(std::move(options), *std::move(spawner),

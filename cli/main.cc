@@ -452,8 +452,8 @@ class CommandLine {
 int main(int argc, char** argv) {
   // Before anything else: these two hold a descriptor that the agent gave
   // them and must never open a context or a thread they do not need.
-  if (argc == 3 && std::strcmp(argv[1], "spawner") == 0) {
-    return remuda::SpawnerMain(std::atoi(argv[2]));
+  if (argc >= 3 && std::strcmp(argv[1], "spawner") == 0) {
+    return remuda::SpawnerMain(argc, argv);
   }
   if (argc >= 3 && std::strcmp(argv[1], "worker") == 0) {
     std::vector<std::string> plugins;

@@ -208,6 +208,7 @@ ExitCode AgentCommand(const AgentCommandOptions& options) {
   agent.labels = *std::move(labels);
   const AgentFolder folder(options.data);
   agent.data_folder = folder.path();
+  agent.has_successors = !options.data.empty();
   agent.http = Given(options.http);
   agent.drain = *drain;
   agent.executors = ShippedExecutors(*slots);

@@ -6,7 +6,7 @@
 namespace remuda {
 namespace {
 
-constexpr std::array<std::pair<PlantedBug, std::string_view>, 15> kNames = {{
+constexpr std::array<std::pair<PlantedBug, std::string_view>, 16> kNames = {{
     {PlantedBug::kFenceUnchecked, "fence-unchecked"},
     {PlantedBug::kAckBeforeCommit, "ack-before-commit"},
     {PlantedBug::kGrantBeforeCommit, "grant-before-commit"},
@@ -22,6 +22,7 @@ constexpr std::array<std::pair<PlantedBug, std::string_view>, 15> kNames = {{
     {PlantedBug::kConcurrencyIgnored, "concurrency-ignored"},
     {PlantedBug::kLossesCharged, "losses-charged"},
     {PlantedBug::kQuarantineForgotten, "quarantine-forgotten"},
+    {PlantedBug::kSpoolUnread, "spool-unread"},
 }};
 
 }  // namespace

@@ -26,6 +26,7 @@ enum class PlantedBug : uint8_t {
   kConcurrencyIgnored,   //
   kLossesCharged,        // what an agent evicted counts as the task's failure
   kQuarantineForgotten,  // a task is lost for ever
+  kSpoolUnread,          // what an agent's process left on its disk
 };
 
 std::vector<PlantedBug> AllPlantedBugs();

@@ -96,6 +96,26 @@ void RunLedger::Died(ProcessNumber process) {
   begun_by_.erase(process);
 }
 
+void RunLedger::Left(const std::vector<AttemptId>& ended) {
+  left_.insert(ended.begin(), ended.end());
+}
+
+void RunLedger::LeftNoMore(const std::vector<AttemptId>& ended) {
+  for (const AttemptId& attempt : ended) left_.erase(attempt);
+}
+
+void RunLedger::Returned(const TasksReturned& returned, bool agent_left) {
+  const FencedRange& tasks = returned.tasks;
+  for (uint64_t i = 0; i < tasks.tasks.count; ++i) {
+    const AttemptId attempt = {.job = returned.job,
+                               .task = tasks.tasks.first + i,
+                               .fence = tasks.fence};
+    problems_.Expect(left_.erase(attempt) == 0 || agent_left,
+                     "R19 a result on its agent's disk is not lost with the "
+                     "agent's process");
+  }
+}
+
 const RunLedger::TaskLog* RunLedger::Find(JobId job, TaskIndex task) const {
   const auto found = tasks_.find({job, task});
   return found == tasks_.end() ? nullptr : &found->second;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,6 +43,13 @@ class RunLedger {
   void Ended(ProcessNumber process, const AttemptId& attempt, Ending ending);
   // All that ran there ended with it.
   void Died(ProcessNumber process);
+
+  // The ends of these are on the disk of an agent whose process died, and are
+  // not recorded yet; or no longer, as the disk is gone.
+  void Left(const std::vector<AttemptId>& ended);
+  void LeftNoMore(const std::vector<AttemptId>& ended);
+  // Taken back from an agent, which was given up or not.
+  void Returned(const TasksReturned& returned, bool agent_left);
 
   // A line for a person, for each beginning and end.
   void set_trace(std::function<void(const std::string&)> trace) {
@@ -90,6 +98,7 @@ class RunLedger {
   std::map<JobId, std::map<ProcessNumber, uint64_t>> running_of_job_;
   std::map<ProcessNumber, std::vector<AgentId>> ids_;
   std::map<ProcessNumber, std::vector<AttemptId>> begun_by_;
+  std::set<AttemptId> left_;
   uint64_t running_ = 0;
   uint64_t all_starts_ = 0;
   std::function<void(const std::string&)> trace_;

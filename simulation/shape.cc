@@ -33,6 +33,7 @@ void DrawFaults(Random& random, Shape& shape) {
   shape.disk_full = Sometimes(random, 0.01);
   shape.fsync_error = Sometimes(random, 0.02);
   shape.slow = Sometimes(random, 0.5);
+  shape.disk_lost = Sometimes(random, 1);
 }
 
 }  // namespace
@@ -77,7 +78,8 @@ std::string Describe(const Shape& shape) {
       "%llu agents, %llu submissions of up to %llu tasks, lease %lld s%s; "
       "loss %.3f copies %.3f reordered %.3f replayed %.3f; coordinator: crash "
       "%.3f pause %.3f full %.3f fsync %.3f; agents: crash %.3f drain %.3f "
-      "pause %.3f reconnect %.3f slow %.3f cut %.3f all %.3f clock %.3f",
+      "disk lost %.3f pause %.3f reconnect %.3f slow %.3f cut %.3f all %.3f "
+      "clock %.3f",
       static_cast<unsigned long long>(shape.agents),
       static_cast<unsigned long long>(shape.submissions),
       static_cast<unsigned long long>(shape.tasks_max),
@@ -85,8 +87,8 @@ std::string Describe(const Shape& shape) {
       shape.only_blips ? ", only blips" : "", shape.loss, shape.copies,
       shape.reordered, shape.replayed, shape.coordinator_crash,
       shape.coordinator_pause, shape.disk_full, shape.fsync_error,
-      shape.agent_crash, shape.agent_drain, shape.agent_pause, shape.reconnect,
-      shape.slow, shape.cut, shape.cut_all, shape.clock_jump);
+      shape.agent_crash, shape.agent_drain, shape.disk_lost, shape.agent_pause,
+      shape.reconnect, shape.slow, shape.cut, shape.cut_all, shape.clock_jump);
   return text;
 }
 

@@ -35,6 +35,7 @@ struct Shape {
 
   // Of each agent.
   double agent_crash = 0;
+  double disk_lost = 0;  // of ends of processes: the next one's is empty
   double agent_drain = 0;
   double agent_pause = 0;
   double reconnect = 0;

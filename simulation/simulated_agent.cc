@@ -19,6 +19,7 @@ using std::chrono::seconds;
 constexpr int kRoundsMax = 1'000;
 constexpr uint64_t kSpoolEntriesMax = 64;
 constexpr size_t kLogBytes = 3'000;
+constexpr Duration kSyncTakes = milliseconds(30);
 // An attempt that ends by its time-out alone.
 constexpr Duration kEndless = std::chrono::hours(1'000);
 
@@ -33,8 +34,9 @@ size_t PlaceOf(ExecutorKind kind) { return static_cast<size_t>(kind); }
 
 }  // namespace
 
-SimulatedAgent::SimulatedAgent(const Options& options, RunLedger& ledger,
-                               Problems& problems, IsRecorded is_recorded)
+SimulatedAgent::SimulatedAgent(const Options& options, MonotonicTime now,
+                               RunLedger& ledger, Problems& problems,
+                               IsRecorded is_recorded)
     : options_(options),
       ledger_(ledger),
       problems_(problems),
@@ -43,7 +45,9 @@ SimulatedAgent::SimulatedAgent(const Options& options, RunLedger& ledger,
   AgentCoreOptions core = {
       .version = "1",
       .name = "agent-" + number,
-      .instance = std::string(32 - number.size(), '0') + number,
+      .instance = options.disk->instance,
+      .process = std::string(16 - number.size(), '0') + number,
+      .start = ++options.disk->starts,
       .job_types = {"noop"},
       .backoff_spread = 0.5};
   for (const ExecutorKind kind :
@@ -61,6 +65,17 @@ SimulatedAgent::SimulatedAgent(const Options& options, RunLedger& ledger,
     executors_[PlaceOf(kind)] = std::move(executor);
   }
   core_ = std::make_unique<AgentCore>(std::move(core));
+  if (options.bug != PlantedBug::kSpoolUnread) Inherit(now);
+}
+
+void SimulatedAgent::Inherit(MonotonicTime now) {
+  AgentDisk& disk = *options_.disk;
+  if (disk.frames.empty()) return;
+  for (const auto& [sequence, frame] : disk.frames) {
+    spool_[sequence] = {.frame = frame, .term = {}, .session = {}};
+  }
+  keep_up_to_ = last_sequence_ = disk.frames.rbegin()->first;
+  core_->Inherit(Local(now), disk.Inherited());
 }
 
 SimulatedAgent::~SimulatedAgent() = default;
@@ -149,6 +164,7 @@ void SimulatedAgent::OnFrame(MonotonicTime now, std::string_view frame) {
     if (options_.bug == PlantedBug::kNoSelfFence) welcome->lease *= 100;
     term_ = welcome->term;
     session_ = welcome->session;
+    options_.disk->generation = welcome->generation;
     ledger_.Registered(options_.process, welcome->agent);
   } else if (!std::holds_alternative<Refusal>(decoded->message) &&
              (decoded->term != term_ || decoded->session != session_)) {
@@ -177,6 +193,7 @@ void SimulatedAgent::TakeOutcomes(MonotonicTime now) {
 
 void SimulatedAgent::Turn(MonotonicTime now) {
   if (over()) return;
+  Sync(now);
   AdvanceExecutors(now);
   for (int round = 0;; ++round) {
     CHECK(round < kRoundsMax);
@@ -195,7 +212,7 @@ void SimulatedAgent::Turn(MonotonicTime now) {
 
 bool SimulatedAgent::Perform(MonotonicTime now, AgentOutput output) {
   Release(output.release_up_to);
-  KeepAndSend(output);
+  KeepAndSend(now, output);
   const bool again = !output.reads.empty() || !output.stops.empty();
   Start(now, std::move(output.starts));
   for (const StopAttempt& stop : output.stops) {
@@ -243,6 +260,31 @@ void SimulatedAgent::Release(uint64_t up_to) {
     CheckRecorded(spooled->second.frame);
   }
   spool_.erase(spool_.begin(), end);
+  syncing_.erase(syncing_.begin(), syncing_.upper_bound(up_to));
+  options_.disk->Release(up_to);
+}
+
+void SimulatedAgent::Keep(MonotonicTime now, uint64_t up_to) {
+  for (uint64_t next = keep_up_to_ + 1; next <= up_to; ++next) {
+    if (spool_.contains(next)) syncing_[next] = now + kSyncTakes;
+  }
+  keep_up_to_ = std::max(keep_up_to_, up_to);
+}
+
+void SimulatedAgent::Sync(MonotonicTime now) {
+  while (!syncing_.empty() && syncing_.begin()->second <= now) {
+    const uint64_t sequence = syncing_.begin()->first;
+    options_.disk->frames[sequence] = spool_.at(sequence).frame;
+    syncing_.erase(syncing_.begin());
+  }
+}
+
+void SimulatedAgent::Crash(MonotonicTime now, uint64_t synced_too) {
+  Sync(now);
+  for (; synced_too > 0 && !syncing_.empty(); --synced_too) {
+    syncing_.begin()->second = now;
+    Sync(now);
+  }
 }
 
 void SimulatedAgent::CheckRecorded(const std::string& frame) {
@@ -264,7 +306,7 @@ void SimulatedAgent::CheckRecorded(const std::string& frame) {
   }
 }
 
-void SimulatedAgent::KeepAndSend(const AgentOutput& output) {
+void SimulatedAgent::KeepAndSend(MonotonicTime now, const AgentOutput& output) {
   for (const AgentMessage& message : output.spool) {
     problems_.Expect(
         last_sequence_ == 0 || SequenceOf(message) == last_sequence_ + 1,
@@ -274,6 +316,7 @@ void SimulatedAgent::KeepAndSend(const AgentOutput& output) {
                               .term = term_,
                               .session = session_};
   }
+  Keep(now, output.keep_up_to);
   for (const AgentMessage& message : output.send) Send(message);
   if (!output.send_spooled.has_value()) return;
   for (uint64_t sequence = output.send_spooled->first;

@@ -16,6 +16,7 @@
 #include "executors/scripted_executor.h"
 #include "jobs/ids.h"
 #include "jobs/states.h"
+#include "simulation/agent_disk.h"
 #include "simulation/planted_bug.h"
 #include "simulation/problems.h"
 #include "simulation/run_ledger.h"
@@ -36,6 +37,8 @@ class SimulatedAgent {
  public:
   struct Options {
     RunLedger::ProcessNumber process = 0;
+    // Outlives it; has the results that it left there.
+    AgentDisk* disk = nullptr;
     uint64_t seed = 0;  // of what its attempts do
     Shape shape;
     PlantedBug bug = PlantedBug::kNone;
@@ -43,8 +46,8 @@ class SimulatedAgent {
     uint64_t slots = 1;
   };
 
-  SimulatedAgent(const Options& options, RunLedger& ledger, Problems& problems,
-                 IsRecorded is_recorded);
+  SimulatedAgent(const Options& options, MonotonicTime now, RunLedger& ledger,
+                 Problems& problems, IsRecorded is_recorded);
   ~SimulatedAgent();
 
   // All times are the world's, and never go back.
@@ -57,6 +60,8 @@ class SimulatedAgent {
   std::optional<MonotonicTime> next_time() const;
   void Drain(MonotonicTime now);
   void JumpWallClock(Duration by) { wall_offset_ += by; }
+  // Killed: so many of the results that were being synced are on the disk.
+  void Crash(MonotonicTime now, uint64_t synced_too);
 
   // Frames to send, since the last call.
   std::vector<std::string> TakeFrames();
@@ -85,7 +90,10 @@ class SimulatedAgent {
   bool Perform(MonotonicTime now, AgentOutput output);
   void Release(uint64_t up_to);
   void CheckRecorded(const std::string& frame);
-  void KeepAndSend(const AgentOutput& output);
+  void KeepAndSend(MonotonicTime now, const AgentOutput& output);
+  void Inherit(MonotonicTime now);
+  void Keep(MonotonicTime now, uint64_t up_to);
+  void Sync(MonotonicTime now);
   void Start(MonotonicTime now, std::vector<StartAttempts> starts);
   void Send(const AgentMessage& message);
   void CheckHeld(MonotonicTime now);
@@ -103,6 +111,8 @@ class SimulatedAgent {
   uint64_t last_sequence_ = 0;
   std::array<uint64_t, kExecutorKinds> credit_max_{};  // ever told
   std::map<uint64_t, Spooled> spool_;
+  std::map<uint64_t, MonotonicTime> syncing_;  // by sequence: until when
+  uint64_t keep_up_to_ = 0;
   bool spool_was_full_ = false;
   bool is_poisoned_ = false;
   std::set<std::string> log_folders_;

@@ -338,6 +338,14 @@ void SimulatedCoordinator::CheckEvents(const Commit& commit) {
       CheckBackOff(commit.decided, *grant);
     } else if (const auto* ended = std::get_if<AttemptsEnded>(&event)) {
       CheckEnded(commit.decided, *ended);
+    } else if (const auto* back = std::get_if<TasksReturned>(&event)) {
+      const bool agent_left =
+          std::any_of(commit.output.events.begin(), commit.output.events.end(),
+                      [back](const Event& other) {
+                        const auto* left = std::get_if<AgentLeft>(&other);
+                        return left != nullptr && left->agent == back->agent;
+                      });
+      ledger_.Returned(*back, agent_left);
     }
   }
 }

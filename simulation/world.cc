@@ -88,7 +88,10 @@ World::World(uint64_t seed, PlantedBug bug, Trace trace)
   if (trace_) ledger_.set_trace([this](const std::string& line) { Say(line); });
   StartCoordinator();
   places_.resize(shape_.agents);
-  for (size_t i = 0; i < places_.size(); ++i) StartProcess(i);
+  for (size_t i = 0; i < places_.size(); ++i) {
+    NewDisk(places_[i]);
+    StartProcess(i);
+  }
   for (uint64_t i = 0; i < shape_.submissions; ++i) {
     clients_.emplace_back(random_, shape_, i, now_);
   }
@@ -366,6 +369,7 @@ void World::StartProcess(size_t number) {
       std::chrono::duration<double>(shape_.task_max).count());
   SimulatedAgent::Options options = {
       .process = ++last_process_,
+      .disk = &place.disk,
       .seed = seed_,
       .shape = shape_,
       .bug = bug_,
@@ -374,7 +378,7 @@ void World::StartProcess(size_t number) {
       .slots = 1 + work / 300 + random_.Below(shape_.slots_max)};
   place_of_[options.process] = number;
   place.process = std::make_unique<SimulatedAgent>(
-      options, ledger_, problems_, [this](const AttemptId& attempt) {
+      options, now_, ledger_, problems_, [this](const AttemptId& attempt) {
         return coordinator_->IsRecorded(attempt);
       });
   place.slow = Chance(shape_.slow);
@@ -384,11 +388,24 @@ void World::StartProcess(size_t number) {
       std::to_string(number));
 }
 
+void World::NewDisk(Place& place) {
+  const std::string number = std::to_string(++last_disk_);
+  ledger_.LeftNoMore(place.disk.Ended());
+  place.disk = {.instance = std::string(32 - number.size(), '0') + number};
+}
+
 void World::EndProcess(size_t number, Duration until_next) {
   Place& place = places_[number];
+  place.process->Crash(now_, random_.Below(4));
   Say("agent process " + std::to_string(place.process->process()) + " ends");
   ledger_.Died(place.process->process());
   place.process.reset();
+  std::vector<AttemptId> left = place.disk.Ended();
+  std::erase_if(left, [this](const AttemptId& attempt) {
+    return coordinator_->IsRecorded(attempt);
+  });
+  ledger_.Left(left);
+  if (Chance(shape_.disk_lost)) NewDisk(place);
   place.unread.clear();
   place.breaks_at.reset();
   place.connects_at.reset();

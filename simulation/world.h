@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "simulation/agent_disk.h"
 #include "simulation/frames_in_flight.h"
 #include "simulation/planted_bug.h"
 #include "simulation/problems.h"
@@ -50,6 +51,7 @@ class World {
  private:
   // Where an agent runs; its processes follow each other.
   struct Place {
+    AgentDisk disk;  // outlives the process
     std::unique_ptr<SimulatedAgent> process;
     Peer peer;
     std::deque<std::string> unread;  // while it is stopped or slow
@@ -89,6 +91,7 @@ class World {
 
   void StartProcess(size_t number);
   void EndProcess(size_t number, Duration until_next);
+  void NewDisk(Place& place);
   void Break(size_t number, Duration until_next);
   void StartCoordinator();
   void EndCoordinator(Duration until_next);
@@ -137,6 +140,7 @@ class World {
   std::set<JobId> cancelled_;
   uint64_t last_peer_ = 1;
   uint64_t last_process_ = 0;
+  uint64_t last_disk_ = 0;
   uint64_t turns_ = 0;
 };
 

@@ -98,6 +98,7 @@ pb::Hello ToPb(const Hello& in) {
   out.set_version(in.version);
   out.set_name(in.name);
   out.set_instance(in.instance);
+  out.set_process(in.process);
   for (const ExecutorOffer& offer : in.executors) {
     auto* to = out.add_executors();
     to->set_kind(static_cast<uint32_t>(offer.kind));
@@ -127,6 +128,7 @@ absl::StatusOr<AgentMessage> FromPb(pb::Hello& in, uint64_t sequence) {
             .version = std::move(*in.mutable_version()),
             .name = std::move(*in.mutable_name()),
             .instance = std::move(*in.mutable_instance()),
+            .process = std::move(*in.mutable_process()),
             .executors = {},
             .job_types = {},
             .labels = {},
@@ -378,7 +380,7 @@ pb::Refusal ToPb(const Refusal& in) {
 }
 
 absl::StatusOr<CoordinatorMessage> FromPb(pb::Refusal& in, uint64_t) {
-  if (!IsEnum(in.code(), Refusal::Code::kForbidden)) {
+  if (!IsEnum(in.code(), Refusal::Code::kSuperseded)) {
     return Malformed("unknown refusal");
   }
   return Refusal{.code = static_cast<Refusal::Code>(in.code()),

@@ -12,57 +12,13 @@
 #include "jobs/outcome.h"
 #include "jobs/states.h"
 #include "wire/findings.h"
+#include "wire/hello.h"
 
 namespace remuda {
 
 // What agent and coordinator say to each other, as plain values; wire/codec.h
 // turns them into frames. Batches and ranges only: no message speaks of a
 // single task where it could speak of many.
-
-// The oldest and newest protocol this build speaks.
-inline constexpr uint32_t kProtocolMin = 1;
-inline constexpr uint32_t kProtocolMax = 1;
-
-// Tasks of one job that share a fence.
-struct FencedRange {
-  JobId job;
-  IndexRange tasks;
-  Fence fence;
-
-  friend bool operator==(const FencedRange&, const FencedRange&) = default;
-};
-
-struct ExecutorOffer {
-  ExecutorKind kind = ExecutorKind::kAsync;
-  uint64_t slots = 0;
-
-  friend bool operator==(const ExecutorOffer&, const ExecutorOffer&) = default;
-};
-
-// Agent -> coordinator, first on every connection and whenever told to.
-struct Hello {
-  uint32_t protocol_min = kProtocolMin;
-  uint32_t protocol_max = kProtocolMax;
-  std::string version;
-  std::string name;      // for people: host name and number
-  std::string instance;  // random, one an agent process; 32 hex digits
-  std::vector<ExecutorOffer> executors;
-  std::vector<std::string> job_types;
-  std::map<std::string, std::string> labels;
-  // Everything not confirmed as recorded: waiting, running, or spooled.
-  std::vector<FencedRange> held;
-  // Of these, what has not begun.
-  std::vector<FencedRange> waiting;
-  bool draining = false;
-  // 1, 2, 3 ... within the agent's life, so that a late copy of an older one
-  // does nothing. 0: not said.
-  uint64_t number = 0;
-  // The oldest sequence of Results and LogChunks not acked yet (the next one
-  // if all are), so that a gap is seen. 0: not said, the first one counts.
-  uint64_t results_first = 0;
-
-  friend bool operator==(const Hello&, const Hello&) = default;
-};
 
 // Coordinator -> agent: registered.
 struct Welcome {
@@ -90,6 +46,7 @@ struct Refusal {
     kBusy,
     kMalformed,
     kForbidden,
+    kSuperseded,  // another process goes on as this instance
   };
   Code code = Code::kMalformed;
   std::string reason;

@@ -63,7 +63,8 @@ std::string ErrorOf(const RunningAttempt& running, Ending ending,
 
 AgentCore::AgentCore(AgentCoreOptions options)
     : options_(std::move(options)),
-      registration_(RunningAttempts::kKillGrace, options_.backoff_spread) {
+      registration_(RunningAttempts::kKillGrace, options_.backoff_spread,
+                    options_.start) {
   for (const ExecutorOffer& offer : options_.executors) {
     std::optional<Lane>& lane = lanes_[PlaceOf(offer.kind)];
     CHECK(!lane.has_value());
@@ -106,6 +107,10 @@ void AgentCore::OnMessage(const AgentTime& now, CoordinatorMessage message) {
 void AgentCore::On(const AgentTime& now, const Welcome& welcome) {
   if (!registration_.Awaits(welcome)) return;
   if (IsOtherHistory(welcome)) {
+    if (heir_) {
+      DisownInherited(now.monotonic);
+      return;
+    }
     over_ = true;
     output_.ended = absl::FailedPreconditionError(
         "the coordinator's state is not the one that this agent worked for: "
@@ -115,6 +120,7 @@ void AgentCore::On(const AgentTime& now, const Welcome& welcome) {
   }
   generation_ = welcome.generation;
   term_ = welcome.term;
+  heir_ = false;
   // Each session defines its jobs anew, and the number may be another job's
   // if the coordinator's state was restored.
   definitions_.Clear();
@@ -134,6 +140,21 @@ void AgentCore::On(const AgentTime& now, const Welcome& welcome) {
 bool AgentCore::IsOtherHistory(const Welcome& welcome) const {
   return welcome.term < term_ ||
          (!generation_.empty() && welcome.generation != generation_);
+}
+
+// Nothing else is held yet, and the Hello that listed it must not stand.
+void AgentCore::DisownInherited(MonotonicTime now) {
+  Note(true, "inherited_results_dropped",
+       "the results that an earlier process left are of another state of the "
+       "coordinator: " +
+           std::to_string(outbox_.unacked()) + " messages dropped");
+  heir_ = false;
+  generation_.clear();
+  term_ = Term{};
+  outbox_.DropAll();
+  held_ = HeldTasks();
+  handed_back_ = HeldTasks();
+  registration_.SayHelloAgain(now, /*at_once=*/true);
 }
 
 void AgentCore::On(const AgentTime& now, const Refusal& refusal) {
@@ -156,6 +177,10 @@ void AgentCore::On(const AgentTime& now, const Refusal& refusal) {
       over_ = true;
       output_.ended = absl::FailedPreconditionError(
           "the coordinator refuses this agent: " + refusal.reason);
+      return;
+    case Refusal::Code::kSuperseded:
+      over_ = true;
+      output_.ended = absl::AbortedError(refusal.reason);
       return;
   }
 }

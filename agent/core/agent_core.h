@@ -33,6 +33,8 @@ struct AgentCoreOptions {
   std::string version;
   std::string name;
   std::string instance;
+  std::string process;  // as Hello has them
+  uint32_t start = 0;
   std::vector<ExecutorOffer> executors;
   std::vector<std::string> job_types;
   std::map<std::string, std::string> labels;
@@ -43,6 +45,21 @@ struct AgentCoreOptions {
 struct AgentTime {
   MonotonicTime monotonic{};
   WallTime wall{};
+};
+
+// What an earlier process of the data folder has left in the spool: Results
+// and LogChunks that were not confirmed.
+struct InheritedResults {
+  // Of the state that the numbers in them belong to.
+  std::string generation;
+  Term term;
+  // By sequence, of which `first` is the lowest: what each settles.
+  struct Message {
+    std::vector<FencedRange> ended;
+    std::vector<FencedRange> not_started;
+  };
+  uint64_t first = 1;
+  std::vector<Message> messages;
 };
 
 // Attempts that each executor accepts now, by ExecutorKind.
@@ -71,6 +88,10 @@ class AgentCore {
   static constexpr size_t kHeldRangesMax = 32 * 1024;
   // Results in flight for so long without any ack are sent again.
   static constexpr Duration kAckPatience = std::chrono::seconds(20);
+  // Results that wait for so long are made safe on disk: an ack that is only
+  // slow spares the disk; without a session nothing else is in sight.
+  static constexpr Duration kKeepPatience = std::chrono::seconds(1);
+  static constexpr Duration kKeepPatienceApart = std::chrono::milliseconds(100);
   // After the drain deadline, for results to be confirmed.
   static constexpr Duration kFlushMax = std::chrono::seconds(10);
   // The coordinator hears of an attempt's beginning at once, unless it heard
@@ -78,6 +99,9 @@ class AgentCore {
   static constexpr Duration kBegunPause = std::chrono::milliseconds(100);
 
   explicit AgentCore(AgentCoreOptions options);
+
+  // Once, before all else: the spool has these already.
+  void Inherit(MonotonicTime now, InheritedResults inherited);
 
   void OnConnected(MonotonicTime now);
   void OnDisconnected(MonotonicTime now);
@@ -124,6 +148,7 @@ class AgentCore {
 
   void On(const AgentTime& now, const Welcome& welcome);
   bool IsOtherHistory(const Welcome& welcome) const;
+  void DisownInherited(MonotonicTime now);
   void On(const AgentTime& now, const Refusal& refusal);
   void On(const AgentTime& now, const HeartbeatAck& ack);
   void On(const AgentTime& now, Grant& grant);
@@ -152,6 +177,8 @@ class AgentCore {
                  AgentOutput& output);
   void KeepStartable(MonotonicTime now, ExecutorKind executor,
                      std::vector<Attempt>& attempts);
+  Duration KeepPatience() const;
+  void KeepOld(MonotonicTime now, AgentOutput& output);
   void MoveLogs();
   void PackResults(MonotonicTime now, AgentOutput& output);
   void TellFindings(MonotonicTime now, AgentOutput& output);
@@ -175,7 +202,12 @@ class AgentCore {
   // Of the latest Welcome.
   std::string generation_;
   Term term_;
+  bool heir_ = false;  // no Welcome yet, and something was inherited
   uint64_t last_grant_ = 0;
+  std::optional<MonotonicTime> gathered_since_;  // results not yet packed
+  std::optional<MonotonicTime> keep_at_;         // looks for what to keep
+  uint64_t keep_up_to_ = 0;
+  MonotonicTime turn_at_{};
   MonotonicTime ack_progress_at_{};
   bool spool_is_full_ = false;
   bool more_to_start_ = false;

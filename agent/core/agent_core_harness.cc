@@ -40,6 +40,27 @@ AgentTime AgentCoreHarness::Time() const {
           .wall = WallTime(std::chrono::hours(1)) + now_.time_since_epoch()};
 }
 
+void AgentCoreHarness::Inherit(const std::string& generation, Term term,
+                               std::vector<AgentMessage> messages) {
+  InheritedResults inherited = {.generation = generation,
+                                .term = term,
+                                .first = SequenceOf(messages.front())};
+  for (AgentMessage& message : messages) {
+    InheritedResults::Message& settled = inherited.messages.emplace_back();
+    if (const auto* results = std::get_if<Results>(&message)) {
+      for (const EndedBatch& batch : results->batches) {
+        for (const EndingRun& run : batch.runs) {
+          (run.started ? settled.ended : settled.not_started)
+              .push_back({batch.job, run.tasks, run.fence});
+        }
+      }
+    }
+    last_sequence_ = SequenceOf(message);
+    spool_[last_sequence_] = std::move(message);
+  }
+  core_->Inherit(now_, std::move(inherited));
+}
+
 void AgentCoreHarness::Register() {
   core_->OnConnected(now_);
   Turn();
@@ -107,6 +128,7 @@ void AgentCoreHarness::Perform(AgentOutput output) {
     CHECK_EQ(SequenceOf(message), last_sequence_ + 1);
     spool_[++last_sequence_] = std::move(message);
   }
+  keep_up_to_ = output.keep_up_to;
   for (AgentMessage& message : output.send) {
     sent_.push_back(message);
     if (const auto* heartbeat = std::get_if<Heartbeat>(&message);

@@ -24,6 +24,11 @@ class AgentCoreHarness {
   explicit AgentCoreHarness(std::vector<ExecutorOffer> offers = {
                                 {ExecutorKind::kAsync, 4}});
 
+  // Before all else: messages that an earlier process left, numbered from the
+  // first one's own number on.
+  void Inherit(const std::string& generation, Term term,
+               std::vector<AgentMessage> messages);
+
   // Connects and is welcomed.
   void Register();
   void Deliver(CoordinatorMessage message);
@@ -78,6 +83,8 @@ class AgentCoreHarness {
   }
   const std::vector<AgentNote>& notes() const { return notes_; }
   size_t spooled() const { return spool_.size(); }
+  uint64_t keep_up_to() const { return keep_up_to_; }
+  uint64_t last_sequence() const { return last_sequence_; }
   // Whether each heartbeat is confirmed at once.
   bool acks_heartbeats = false;
   // Content of log files, by folder and stream.
@@ -92,6 +99,7 @@ class AgentCoreHarness {
   MonotonicTime now_{};
   uint64_t grants_ = 0;
   uint64_t last_sequence_ = 0;
+  uint64_t keep_up_to_ = 0;
   std::map<uint64_t, AgentMessage> spool_;
   std::vector<AgentMessage> sent_;
   std::optional<absl::Status> ended_;

@@ -14,8 +14,54 @@ void AgentCore::OnLogRead(LogRead read) {
   MoveLogs();
   if (!chunk.has_value()) return;
   ++counters_.log_chunks;
-  chunk->sequence = outbox_.Append({});
+  chunk->sequence = outbox_.Append(turn_at_, {});
   output_.spool.push_back(*std::move(chunk));
+}
+
+void AgentCore::Inherit(MonotonicTime now, InheritedResults inherited) {
+  if (inherited.messages.empty()) return;
+  heir_ = true;
+  generation_ = std::move(inherited.generation);
+  term_ = inherited.term;
+  outbox_.StartAt(inherited.first);
+  for (InheritedResults::Message& message : inherited.messages) {
+    for (const FencedRange& tasks : message.ended) held_.Add(tasks);
+    for (const FencedRange& tasks : message.not_started) {
+      held_.Add(tasks);
+      handed_back_.Add(tasks);
+      message.ended.push_back(tasks);
+    }
+    outbox_.Append(now, std::move(message.ended));
+  }
+  Note(false, "results_inherited",
+       std::to_string(outbox_.unacked()) +
+           " messages of results were left by an earlier process");
+}
+
+Duration AgentCore::KeepPatience() const {
+  return registration_.registered() ? kKeepPatience : kKeepPatienceApart;
+}
+
+// Asks once in the patience, not for every message, as nearly all are acked
+// long before.
+void AgentCore::KeepOld(MonotonicTime now, AgentOutput& output) {
+  const std::optional<MonotonicTime> since = outbox_.unkept_since();
+  if (!since.has_value()) {
+    if (keep_at_.has_value() && now >= *keep_at_) keep_at_.reset();
+  } else {
+    const MonotonicTime due = *since + KeepPatience();
+    if (!keep_at_.has_value() || *keep_at_ > now + KeepPatience()) {
+      keep_at_ = std::max(due, now);
+    }
+    if (now >= *keep_at_) {
+      keep_up_to_ =
+          outbox_.TakeKeepable(now - KeepPatience()).value_or(keep_up_to_);
+      const std::optional<MonotonicTime> left = outbox_.unkept_since();
+      keep_at_.reset();
+      if (left.has_value()) keep_at_ = *left + KeepPatience();
+    }
+  }
+  output.keep_up_to = keep_up_to_;
 }
 
 void AgentCore::MoveLogs() {
@@ -97,15 +143,21 @@ bool AgentCore::CreditIsNews() const {
 AgentOutput AgentCore::TakeOutput(MonotonicTime now,
                                   const ExecutorCapacities& room) {
   AgentOutput output = std::exchange(output_, {});
+  turn_at_ = now;
   if (over_) return output;
   StartWork(now, room, output);
-  if (outbox_.unacked() < Outbox::kWindow) {
+  // Apart from the coordinator they move to where they are safe.
+  const bool uploads = registration_.registered()
+                           ? outbox_.unacked() < Outbox::kWindow
+                           : !spool_is_full_;
+  if (uploads) {
     if (std::optional<ReadLog> read = uploads_.TakeRead(); read.has_value()) {
       output.reads.push_back(*std::move(read));
     }
   }
   PackResults(now, output);
   output.release_up_to = outbox_.acked_up_to();
+  KeepOld(now, output);
   if (registration_.HelloDue(now)) SendHello(now, output);
   const bool drain_is_news =
       drain_deadline_.has_value() && !was_draining_announced_;
@@ -138,6 +190,7 @@ void AgentCore::SendHello(MonotonicTime now, AgentOutput& output) {
   Hello hello = {.version = options_.version,
                  .name = options_.name,
                  .instance = options_.instance,
+                 .process = options_.process,
                  .executors = options_.executors,
                  .job_types = options_.job_types,
                  .labels = options_.labels,
@@ -265,18 +318,24 @@ void AgentCore::KeepStartable(MonotonicTime now, ExecutorKind executor,
 }
 
 void AgentCore::PackResults(MonotonicTime now, AgentOutput& output) {
-  if (results_.empty()) return;
+  if (results_.empty()) {
+    gathered_since_.reset();
+    return;
+  }
+  if (!gathered_since_.has_value()) gathered_since_ = now;
   // At once when the coordinator owes no ack; otherwise ends gather, so that
   // one commit over there confirms many of them.
   const bool leaves = outbox_.unacked() == 0 ||
                       results_.batches() >= kBatchesMax ||
-                      results_.bytes() >= kPendingBytesMax;
+                      results_.bytes() >= kPendingBytesMax ||
+                      now - *gathered_since_ >= KeepPatience();
   if (!leaves) return;
+  gathered_since_.reset();
   if (outbox_.unacked() == 0 && registration_.registered()) ToldBegun(now);
   for (ResultsBuilder::Message& message : results_.Take()) {
     ++counters_.result_messages;
     counters_.result_batches += message.batches.size();
-    const uint64_t sequence = outbox_.Append(std::move(message.settles));
+    const uint64_t sequence = outbox_.Append(now, std::move(message.settles));
     output.spool.push_back(Results{.sequence = sequence,
                                    .batches = std::move(message.batches),
                                    .begun = Begun()});
@@ -345,6 +404,8 @@ std::optional<MonotonicTime> AgentCore::next_time() const {
     next = next.has_value() ? std::min(*next, *time) : time;
   };
   sooner(running_.next_time());
+  if (gathered_since_.has_value()) sooner(*gathered_since_ + KeepPatience());
+  sooner(keep_at_);
   if (registration_.registered()) sooner(findings_.next_time());
   if (begun_untold_ && handed_back_.size() == 0 && begun_told_at_.has_value() &&
       registration_.registered()) {

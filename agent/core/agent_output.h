@@ -38,6 +38,9 @@ struct AgentOutput {
   // LogChunks, whose sequence follows the last one.
   uint64_t release_up_to = 0;
   std::vector<AgentMessage> spool;
+  // Up to here it makes what it holds safe on disk, for the process that may
+  // follow this one.
+  uint64_t keep_up_to = 0;
 
   // Hello, Heartbeat: sent once and not kept. The Hello opens a session, and
   // nothing else is sent before its Welcome.

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "wire/messages.h"
 
 namespace remuda {
@@ -30,8 +31,20 @@ class Outbox {
     friend bool operator==(const Span&, const Span&) = default;
   };
 
+  // Before the first message: its number.
+  void StartAt(uint64_t first);
+
   // The number of a new message.
-  uint64_t Append(std::vector<FencedRange> settles);
+  uint64_t Append(MonotonicTime now, std::vector<FencedRange> settles);
+
+  // What waits for its ack since `before` or earlier and was not given by an
+  // earlier call, as its highest number; it is to be made safe on disk.
+  std::optional<uint64_t> TakeKeepable(MonotonicTime before);
+  // Since when the first one waits that was not.
+  std::optional<MonotonicTime> unkept_since() const;
+
+  // Nothing is to be acked any more.
+  void DropAll();
 
   // After a Welcome everything not acked is sent again.
   void SendAgain() { sent_up_to_ = acked_up_to_; }
@@ -54,11 +67,16 @@ class Outbox {
   size_t ranges() const { return ranges_; }
 
  private:
-  std::deque<std::vector<FencedRange>> entries_;  // from acked_up_to_ + 1
+  struct Entry {
+    MonotonicTime at{};
+    std::vector<FencedRange> settles;
+  };
+  std::deque<Entry> entries_;  // from acked_up_to_ + 1
   uint64_t next_ = 1;
   uint64_t acked_up_to_ = 0;
   uint64_t sent_up_to_ = 0;
   uint64_t sent_max_ = 0;  // ever, whatever was to be sent again since
+  uint64_t kept_up_to_ = 0;
   size_t ranges_ = 0;
 };
 

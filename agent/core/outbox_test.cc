@@ -16,7 +16,7 @@ FencedRange Task(uint64_t task) {
 
 TEST(OutboxTest, TheWindowIsFilledAndRefilledByAcks) {
   Outbox outbox;
-  for (uint64_t i = 1; i <= 12; ++i) EXPECT_EQ(outbox.Append({Task(i)}), i);
+  for (uint64_t i = 1; i <= 12; ++i) EXPECT_EQ(outbox.Append({}, {Task(i)}), i);
   EXPECT_EQ(outbox.TakeSendable(), (Span{.first = 1, .last = 8}));
   EXPECT_EQ(outbox.TakeSendable(), std::nullopt);
   EXPECT_EQ(outbox.OnAck(3),
@@ -29,7 +29,7 @@ TEST(OutboxTest, TheWindowIsFilledAndRefilledByAcks) {
 
 TEST(OutboxTest, ANewSessionGetsEverythingAgain) {
   Outbox outbox;
-  for (uint64_t i = 1; i <= 3; ++i) outbox.Append({Task(i)});
+  for (uint64_t i = 1; i <= 3; ++i) outbox.Append({}, {Task(i)});
   outbox.TakeSendable();
   outbox.OnAck(1);
   outbox.SendAgain();
@@ -38,7 +38,7 @@ TEST(OutboxTest, ANewSessionGetsEverythingAgain) {
 
 TEST(OutboxTest, AnAckOfWhatWasSentInAnEarlierSessionCounts) {
   Outbox outbox;
-  for (uint64_t i = 1; i <= 3; ++i) outbox.Append({Task(i)});
+  for (uint64_t i = 1; i <= 3; ++i) outbox.Append({}, {Task(i)});
   outbox.TakeSendable();
   outbox.SendAgain();
   EXPECT_EQ(outbox.OnAck(3).size(), 3u);
@@ -48,11 +48,52 @@ TEST(OutboxTest, AnAckOfWhatWasSentInAnEarlierSessionCounts) {
 
 TEST(OutboxTest, AnAckOfWhatWasNeverSentTakesNothingMore) {
   Outbox outbox;
-  for (uint64_t i = 1; i <= 10; ++i) outbox.Append({Task(i)});
+  for (uint64_t i = 1; i <= 10; ++i) outbox.Append({}, {Task(i)});
   outbox.TakeSendable();
   EXPECT_EQ(outbox.OnAck(1'000'000).size(), Outbox::kWindow);
   EXPECT_EQ(outbox.unacked(), 2u);
   EXPECT_TRUE(outbox.OnAck(0).empty());
+}
+
+MonotonicTime At(int milliseconds) {
+  return MonotonicTime(std::chrono::milliseconds(milliseconds));
+}
+
+TEST(OutboxTest, WhatWaitedLongEnoughIsKeptOnce) {
+  Outbox outbox;
+  EXPECT_EQ(outbox.unkept_since(), std::nullopt);
+  for (int i = 1; i <= 4; ++i) outbox.Append(At(i), {});
+  EXPECT_EQ(outbox.unkept_since(), At(1));
+  EXPECT_EQ(outbox.TakeKeepable(At(0)), std::nullopt);
+  EXPECT_EQ(outbox.TakeKeepable(At(2)), 2u);
+  EXPECT_EQ(outbox.TakeKeepable(At(2)), std::nullopt);
+  EXPECT_EQ(outbox.unkept_since(), At(3));
+  outbox.TakeSendable();
+  outbox.OnAck(3);
+  EXPECT_EQ(outbox.unkept_since(), At(4));
+  EXPECT_EQ(outbox.TakeKeepable(At(9)), 4u);
+  EXPECT_EQ(outbox.unkept_since(), std::nullopt);
+}
+
+TEST(OutboxTest, GoesOnFromWhereAnEarlierProcessWas) {
+  Outbox outbox;
+  outbox.StartAt(41);
+  EXPECT_EQ(outbox.Append({}, {Task(1)}), 41u);
+  EXPECT_EQ(outbox.acked_up_to(), 40u);
+  EXPECT_EQ(outbox.TakeSendable(), (Span{.first = 41, .last = 41}));
+  EXPECT_EQ(outbox.OnAck(41), std::vector<FencedRange>{Task(1)});
+}
+
+TEST(OutboxTest, NothingIsLeftOfWhatWasDropped) {
+  Outbox outbox;
+  for (uint64_t i = 1; i <= 3; ++i) outbox.Append({}, {Task(i)});
+  outbox.DropAll();
+  EXPECT_EQ(outbox.unacked(), 0u);
+  EXPECT_EQ(outbox.ranges(), 0u);
+  EXPECT_EQ(outbox.acked_up_to(), 3u);
+  EXPECT_EQ(outbox.TakeSendable(), std::nullopt);
+  EXPECT_EQ(outbox.unkept_since(), std::nullopt);
+  EXPECT_EQ(outbox.Append({}, {}), 4u);
 }
 
 }  // namespace

@@ -10,8 +10,8 @@ constexpr double kClockDrift = 0.01;
 
 }  // namespace
 
-Registration::Registration(Duration kill_grace, double spread)
-    : kill_grace_(kill_grace), spread_(spread) {}
+Registration::Registration(Duration kill_grace, double spread, uint32_t start)
+    : kill_grace_(kill_grace), spread_(spread), start_(start) {}
 
 void Registration::OnConnected(MonotonicTime now) {
   state_ = State::kConnected;
@@ -24,7 +24,8 @@ uint64_t Registration::OnHelloSent(MonotonicTime now) {
   state_ = State::kGreeted;
   hello_sent_ = now;
   unconfirmed_.clear();
-  return ++hello_number_;
+  ++hellos_;
+  return hello_number();
 }
 
 uint64_t Registration::OnHeartbeatSent(MonotonicTime now, Pace pace) {
@@ -36,7 +37,7 @@ uint64_t Registration::OnHeartbeatSent(MonotonicTime now, Pace pace) {
 
 bool Registration::Awaits(const Welcome& welcome) const {
   return state_ == State::kGreeted &&
-         (welcome.hello == 0 || welcome.hello == hello_number_);
+         (welcome.hello == 0 || welcome.hello == hello_number());
 }
 
 void Registration::OnWelcome(MonotonicTime now, const Welcome& welcome) {

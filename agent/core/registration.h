@@ -36,7 +36,8 @@ class Registration {
   };
 
   // `spread` in [0, 1) varies the back-off from agent to agent.
-  Registration(Duration kill_grace, double spread);
+  // `start` counts the processes of the data folder.
+  Registration(Duration kill_grace, double spread, uint32_t start = 0);
 
   void OnConnected(MonotonicTime now);
   void OnDisconnected();
@@ -73,15 +74,17 @@ class Registration {
   bool registered() const { return state_ == State::kRegistered; }
 
  private:
+  uint64_t hello_number() const { return HelloNumber(start_, hellos_); }
   void Renew(MonotonicTime sent);
 
   const Duration kill_grace_;
   const double spread_;
+  const uint32_t start_;
   State state_ = State::kDisconnected;
   MonotonicTime hello_at_{};
   MonotonicTime hello_sent_{};
   Duration backoff_ = kBackoffFirst;
-  uint64_t hello_number_ = 0;
+  uint32_t hellos_ = 0;
 
   Duration lease_ = Duration::zero();
   Duration interval_ = Duration::zero();

@@ -42,6 +42,7 @@ struct Session {
   struct Held {
     std::vector<FencedRange> all;
     std::vector<FencedRange> waiting;
+    std::string process;
   };
   std::optional<Held> unconfirmed;
 };
@@ -59,6 +60,10 @@ struct AgentEntry {
   bool suspect = false;
   MonotonicTime heard{};
   uint64_t hello_number = 0;
+  // Of the instance's processes, the one that said Hello last, and the one of
+  // which something was heard last. Empty: not known since the start.
+  std::string process;
+  std::string heard_process;
   std::array<uint64_t, kExecutorKinds> credit{};
   // Per executor, the newest grant of which something is known to have begun:
   // of the older ones all has.

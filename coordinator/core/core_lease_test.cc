@@ -320,5 +320,121 @@ TEST_F(LeaseTest, AThousandAgentsRegisterWhileTasksFlow) {
   EXPECT_EQ(driver_.Summary(job).infrastructure_losses, 0u);
 }
 
+class SuccessorTest : public LeaseTest {
+ protected:
+  SuccessorTest() {
+    agent_.hello().process = "first";
+    agent_.hello().number = HelloNumber(1, 1);
+    agent_.SayHello();
+    agent_.Beat(10);
+  }
+  // Another process of the agent's data folder.
+  void StartAgain(uint32_t start, std::vector<FencedRange> held = {}) {
+    agent_.hello().process = "process " + std::to_string(start);
+    agent_.hello().number = HelloNumber(start, 1);
+    agent_.SayHello(std::move(held));
+  }
+};
+
+TEST_F(SuccessorTest, WhatDidNotEndIsLostAtOnceAndWhatDidIsRecorded) {
+  const JobId job = driver_.SubmitOne(NoopJob(5));
+  // 0 to 2 have begun, and 0 and 1 ended before the process did.
+  agent_.Begin(job, 2);
+  const AgentId id = agent_.id();
+  agent_.Forget();
+  StartAgain(2, {{.job = job, .tasks = {0, 2}, .fence = {1}}});
+  EXPECT_EQ(agent_.id(), id);
+  EXPECT_TRUE(agent_.welcome().fenced.empty());
+  // A Hello may be late: only what follows it counts.
+  EXPECT_EQ(driver_.Count(job, TaskState::kRunning), 5u);
+  agent_.End(job, {.first = 0, .count = 2}, 1, Ending::kSucceeded);
+  EXPECT_EQ(driver_.Count(job, TaskState::kSucceeded), 2u);
+  EXPECT_EQ(driver_.Count(job, TaskState::kPending), 3u);
+  EXPECT_EQ(driver_.store().tries(job, 2).losses, 1u);
+  EXPECT_EQ(driver_.store().tries(job, 3).attempts, 0u);
+  agent_.Beat(10);
+  EXPECT_EQ(agent_.granted_tasks(), 3u);
+  agent_.SucceedAll();
+  EXPECT_EQ(driver_.Summary(job).state, JobState::kSucceeded);
+  EXPECT_EQ(driver_.Summary(job).attempts, 6u);
+}
+
+TEST_F(SuccessorTest, ALossIsNoneBeforeASessionIsHeard) {
+  const JobId job = driver_.SubmitOne(NoopJob(1));
+  agent_.Begin(job, 0);
+  agent_.Forget();
+  // The first of the second process is lost, so that it says Hello twice.
+  StartAgain(2);
+  agent_.hello().number = HelloNumber(2, 2);
+  agent_.SayHello();
+  EXPECT_EQ(driver_.store().tries(job, 0).losses, 0u);
+  agent_.Beat(0);
+  EXPECT_EQ(driver_.store().tries(job, 0).losses, 1u);
+}
+
+TEST_F(SuccessorTest, ATaskThatKillsItsAgentIsQuarantinedWithinTheLease) {
+  const JobId job = driver_.SubmitOne(NoopJob(1));
+  for (uint32_t fence = 1; fence <= 5; ++fence) {
+    EXPECT_EQ(driver_.Count(job, TaskState::kRunning), 1u);
+    agent_.Begin(job, 0, fence);
+    agent_.Forget();
+    StartAgain(fence + 1);
+    agent_.Beat(10);
+  }
+  EXPECT_EQ(driver_.Count(job, TaskState::kLost), 1u);
+}
+
+TEST_F(SuccessorTest, AfterARestartOfTheCoordinatorToo) {
+  const JobId job = driver_.SubmitOne(NoopJob(3));
+  agent_.Begin(job, 1);
+  driver_.Restart();
+  agent_.Forget();
+  StartAgain(2, {{.job = job, .tasks = {0, 1}, .fence = {1}}});
+  agent_.End(job, {.first = 0, .count = 1}, 1, Ending::kSucceeded);
+  EXPECT_EQ(driver_.Count(job, TaskState::kSucceeded), 1u);
+  EXPECT_EQ(driver_.Count(job, TaskState::kPending), 2u);
+  // What had begun before its start it cannot know.
+  EXPECT_EQ(driver_.Summary(job).infrastructure_losses, 0u);
+}
+
+TEST_F(SuccessorTest, GivenUpItsResultsAreStale) {
+  const JobId job = driver_.SubmitOne(NoopJob(1));
+  const AgentId id = agent_.id();
+  driver_.Advance(std::chrono::seconds(31));
+  StartAgain(2, {{.job = job, .tasks = {0, 1}, .fence = {1}}});
+  EXPECT_NE(agent_.id(), id);
+  EXPECT_EQ(agent_.welcome().fenced.size(), 1u);
+  agent_.End(job, {.first = 0, .count = 1}, 1, Ending::kSucceeded);
+  EXPECT_EQ(driver_.Count(job, TaskState::kSucceeded), 0u);
+}
+
+TEST_F(SuccessorTest, ACopyOfTheFolderIsRefused) {
+  const JobId job = driver_.SubmitOne(NoopJob(1));
+  StartAgain(2, agent_.Held());
+  agent_.Beat(10);
+  const SessionId session = agent_.welcome().session;
+  ScriptedAgent copy(driver_, "a");
+  for (const uint32_t start : {1u, 2u}) {
+    copy.ClearHeard();
+    copy.hello().process = "of the copy";
+    copy.hello().number = HelloNumber(start, 9);
+    copy.SayHello();
+    ASSERT_EQ(copy.HeardCount<Refusal>(), 1);
+    EXPECT_EQ(std::get<Refusal>(copy.heard().back()).code,
+              Refusal::Code::kSuperseded);
+  }
+  agent_.Beat(10);
+  EXPECT_EQ(agent_.welcome().session, session);
+  agent_.SucceedAll();
+  EXPECT_EQ(driver_.Summary(job).state, JobState::kSucceeded);
+  // The one that started last has the place, and the other one learns of it.
+  copy.hello().number = HelloNumber(3, 1);
+  copy.SayHello();
+  agent_.ClearHeard();
+  agent_.hello().number = HelloNumber(2, 2);
+  agent_.SayHello();
+  EXPECT_EQ(agent_.HeardCount<Refusal>(), 1);
+}
+
 }  // namespace
 }  // namespace remuda

@@ -49,28 +49,34 @@ void Return(CoreState& state, const Now& now, const LiveGrant& grant,
       .at = now.wall});
 }
 
+// The same, where what only waited there has lost nothing.
+void ReturnUnended(CoreState& state, const Now& now, const LiveGrant& grant,
+                   const JobTasks::Piece& piece, bool charged,
+                   const std::string& reason) {
+  const uint64_t end = piece.tasks.first + piece.tasks.count;
+  const uint64_t until =
+      std::clamp(grant.tasks.first + grant.begun, piece.tasks.first, end);
+  const IndexRange begun = {.first = piece.tasks.first,
+                            .count = until - piece.tasks.first};
+  const IndexRange waiting = {.first = until, .count = end - until};
+  if (begun.count > 0) {
+    Return(state, now, grant, {.tasks = begun, .tries = piece.tries}, charged,
+           reason);
+  }
+  if (waiting.count > 0) {
+    Return(state, now, grant, {.tasks = waiting, .tries = piece.tries},
+           /*charged=*/false, reason);
+  }
+}
+
 void GiveUp(CoreState& state, const Now& now, AgentId id, bool charged,
             const std::string& reason) {
   const std::set<GrantId> held = state.agents.Find(id)->grants;
   for (const GrantId grant_id : held) {
     const LiveGrant grant = state.GrantOf(grant_id);
     const LiveJob& job = *state.FindJob(grant.job);
-    const uint64_t begun_end = grant.tasks.first + grant.begun;
     for (const JobTasks::Piece& piece : job.tasks.RunningUnder(grant)) {
-      // What only waited there has lost nothing.
-      const uint64_t end = piece.tasks.first + piece.tasks.count;
-      const uint64_t until = std::clamp(begun_end, piece.tasks.first, end);
-      const IndexRange begun = {.first = piece.tasks.first,
-                                .count = until - piece.tasks.first};
-      const IndexRange waiting = {.first = until, .count = end - until};
-      if (begun.count > 0) {
-        Return(state, now, grant, {.tasks = begun, .tries = piece.tries},
-               charged, reason);
-      }
-      if (waiting.count > 0) {
-        Return(state, now, grant, {.tasks = waiting, .tries = piece.tries},
-               /*charged=*/false, reason);
-      }
+      ReturnUnended(state, now, grant, piece, charged, reason);
     }
     state.FinishIfDone(now, grant.job);
   }
@@ -103,8 +109,10 @@ class HeldCheck {
     return fenced;
   }
 
-  // What was granted and not mentioned never arrived.
-  void ReturnTheRest() {
+  // What was granted and not mentioned never arrived, or ended with the
+  // process that had it.
+  enum class Cause : uint8_t { kNeverArrived, kProcessEnded };
+  void ReturnTheRest(Cause cause) {
     const std::set<GrantId> grants = state_.agents.Find(agent_)->grants;
     for (const GrantId id : grants) {
       const LiveGrant grant = state_.GrantOf(id);
@@ -116,9 +124,15 @@ class HeldCheck {
           missing.Remove(part);
         }
         for (const IndexRange tasks : missing.ranges()) {
+          const JobTasks::Piece gone = {.tasks = tasks, .tries = piece.tries};
+          if (cause == Cause::kProcessEnded) {
+            ReturnUnended(state_, now_, grant, gone, /*charged=*/true,
+                          "its agent's process ended");
+            continue;
+          }
           state_.counters.tasks_never_arrived += tasks.count;
-          Return(state_, now_, grant, {.tasks = tasks, .tries = piece.tries},
-                 /*charged=*/false, "never arrived at the agent");
+          Return(state_, now_, grant, gone, /*charged=*/false,
+                 "never arrived at the agent");
         }
       }
       state_.FinishIfDone(now_, grant.job);
@@ -153,6 +167,7 @@ void BeginHeld(CoreState& state, const AgentEntry& agent,
 
 bool IsWellFormed(const Hello& hello) {
   if (hello.instance.empty() || hello.instance.size() > kNameBytesMax ||
+      hello.process.size() > kNameBytesMax ||
       hello.name.size() > kNameBytesMax ||
       hello.version.size() > kNameBytesMax ||
       hello.executors.size() > kExecutorKinds ||
@@ -196,6 +211,14 @@ bool IsRegisteredAs(const AgentRegistered& registered, const Hello& hello) {
          registered.labels == hello.labels;
 }
 
+// Of the processes of one data folder each starts later than the one before;
+// one that does not is of a copy of the folder. A late Hello of a process that
+// is gone looks the same, and nobody hears its refusal.
+bool IsSuperseded(const AgentEntry& agent, const Hello& hello) {
+  return !agent.process.empty() && hello.process != agent.process &&
+         StartOf(hello.number) <= StartOf(agent.hello_number);
+}
+
 // The agent of a Hello, registered, or none if it has been answered.
 AgentEntry* Register(CoreState& state, const Now& now,
                      const AgentSender& sender, const Hello& hello) {
@@ -209,6 +232,12 @@ AgentEntry* Register(CoreState& state, const Now& now,
     const AgentId id{state.last_agent.value + 1};
     state.Emit(Particulars(id, now, hello));
     return state.agents.Find(id);
+  }
+  if (IsSuperseded(*agent, hello)) {
+    Refuse(state, sender, Refusal::Code::kSuperseded,
+           "another process goes on as this agent; its data folder was copied "
+           "or is an older copy");
+    return nullptr;
   }
   if (hello.number != 0 && hello.number <= agent->hello_number) {
     CountStale(state, AgentMessageKind::kHello, StaleReason::kOldSequence);
@@ -229,7 +258,8 @@ void OpenSession(CoreState& state, const Now& now, AgentEntry& agent, Peer peer,
   session.job_types = hello.job_types;
   std::sort(session.job_types.begin(), session.job_types.end());
   session.draining = hello.draining;
-  session.unconfirmed = {.all = hello.held, .waiting = hello.waiting};
+  session.unconfirmed = {
+      .all = hello.held, .waiting = hello.waiting, .process = hello.process};
   if (hello.results_first != 0) session.results_next = hello.results_first;
   AgentEntry* other = state.agents.FindPeer(peer);
   state.agents.OpenSession(agent, std::move(session));
@@ -237,6 +267,7 @@ void OpenSession(CoreState& state, const Now& now, AgentEntry& agent, Peer peer,
   agent.heard = now.monotonic;
   agent.suspect = false;
   agent.hello_number = hello.number;
+  agent.process = hello.process;
   agent.credit = {};
   state.agents.WakeAt(agent.registered.agent,
                       now.monotonic + state.options.suspect_after);
@@ -286,7 +317,11 @@ void Confirm(CoreState& state, const Now& now, AgentEntry& agent) {
   agent.session->unconfirmed.reset();
   HeldCheck check(state, now, agent.registered.agent);
   check.Fence(held.all);
-  check.ReturnTheRest();
+  const bool is_next =
+      !agent.heard_process.empty() && agent.heard_process != held.process;
+  check.ReturnTheRest(is_next ? HeldCheck::Cause::kProcessEnded
+                              : HeldCheck::Cause::kNeverArrived);
+  agent.heard_process = held.process;
   BeginHeld(state, agent, held.waiting);
 }
 

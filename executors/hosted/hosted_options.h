@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "executors/processes/process_limits.h"
+#include "executors/processes/spawner_ties.h"
 #include "executors/workers/worker_command.h"
 #include "jobs/states.h"
 
@@ -19,6 +20,7 @@ struct HostedOptions {
 
   // Starts as `program spawner FD`, again should it ever die.
   std::string spawner_program = "/proc/self/exe";
+  SpawnerTies ties;
 
   // Folders of this executor; made if missing. Logs are removed by whoever
   // takes the outcome.

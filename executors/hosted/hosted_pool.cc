@@ -21,7 +21,8 @@ HostedPool::HostedPool(EventLoop& loop, const HostedOptions& options,
     : loop_(loop),
       options_(options),
       outcomes_(outcomes),
-      host_(loop, std::move(spawner), options.spawner_program, options.groups) {
+      host_(loop, std::move(spawner), options.spawner_program, options.ties,
+            options.groups) {
   loop_.AddTurnEnd([this] { TurnEnd(); });
 }
 

@@ -28,7 +28,8 @@ ProcessPool::ProcessPool(EventLoop& loop, const ProcessPoolOptions& options,
       options_(options),
       outcomes_(outcomes),
       capacity_(options.slots),
-      host_(loop, std::move(spawner), options.spawner_program, options.groups),
+      host_(loop, std::move(spawner), options.spawner_program, options.ties,
+            options.groups),
       commands_(loop, host_, oom_, options_,
                 [this](PoolTask& task, Outcome outcome) {
                   command_slots_used_ -= SlotsOf(task);

@@ -9,8 +9,8 @@
 #include "workers/native/worker_main.h"
 
 int main(int argc, char** argv) {
-  if (argc == 3 && std::string_view(argv[1]) == "spawner") {
-    return remuda::SpawnerMain(std::atoi(argv[2]));
+  if (argc >= 3 && std::string_view(argv[1]) == "spawner") {
+    return remuda::SpawnerMain(argc, argv);
   }
   if (argc == 3 && std::string_view(argv[1]) == "worker") {
     return remuda::WorkerMain(std::atoi(argv[2]));

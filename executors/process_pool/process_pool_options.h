@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "executors/processes/process_limits.h"
+#include "executors/processes/spawner_ties.h"
 #include "executors/workers/worker_command.h"
 
 namespace remuda {
@@ -16,6 +17,7 @@ struct ProcessPoolOptions {
 
   // Starts as `program spawner FD`, again should it ever die.
   std::string spawner_program = "/proc/self/exe";
+  SpawnerTies ties;
 
   // Folders of this agent alone; made if missing. Working folders of attempts
   // are removed with the attempt, logs by whoever takes the outcome.

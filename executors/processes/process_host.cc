@@ -28,9 +28,11 @@ uint64_t KillMarked(const std::string& mark) {
 }  // namespace
 
 ProcessHost::ProcessHost(EventLoop& loop, std::unique_ptr<Spawner> spawner,
-                         std::string spawner_program, ControlGroupPlaces places)
+                         std::string spawner_program, const SpawnerTies& ties,
+                         ControlGroupPlaces places)
     : loop_(loop),
       spawner_program_(std::move(spawner_program)),
+      ties_(ties),
       mark_(RandomHex(16) + "-"),
       groups_{.places = std::move(places),
               .name = OwnGroupName(mark_.substr(0, 8))},
@@ -66,7 +68,7 @@ uint64_t ProcessHost::Start(ProcessStart start, Ended ended) {
   running_.emplace(id, std::move(ended));
   if (spawner_ == nullptr && loop_.Now() >= next_launch_) {
     next_launch_ = loop_.Now() + kRelaunchPause;
-    auto launched = Spawner::Launch(spawner_program_);
+    auto launched = Spawner::Launch(spawner_program_, ties_);
     if (launched.ok()) {
       spawner_ = *std::move(launched);
       Watch();

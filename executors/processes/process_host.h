@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "base/event_loop.h"
 #include "executors/processes/spawner.h"
+#include "executors/processes/spawner_ties.h"
 
 namespace remuda {
 
@@ -38,7 +39,8 @@ class ProcessHost {
   using Ended = std::function<void(const ProcessEnd&)>;
 
   ProcessHost(EventLoop& loop, std::unique_ptr<Spawner> spawner,
-              std::string spawner_program, ControlGroupPlaces places = {});
+              std::string spawner_program, const SpawnerTies& ties = {},
+              ControlGroupPlaces places = {});
   ~ProcessHost();
 
   // Calls `ended` exactly once, never before this returns.
@@ -62,6 +64,7 @@ class ProcessHost {
 
   EventLoop& loop_;
   const std::string spawner_program_;
+  const SpawnerTies ties_;
   // Begins every mark, so that processes of this host are told from others.
   const std::string mark_;
   const GroupSetup groups_;

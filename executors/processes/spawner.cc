@@ -24,7 +24,11 @@
 namespace remuda {
 namespace {
 
+// Where the spawner finds its socket, and what it keeps.
 constexpr int kSpawnerFd = 3;
+constexpr int kWorkLockFd = 4;
+// Above all of these.
+constexpr int kFirstSpareFd = 10;
 
 // The spawner kills for at most five seconds before it ends; usually it takes
 // some milliseconds.
@@ -185,24 +189,41 @@ std::string ReasonNotRun(int error_number, bool searched) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Spawner>> Spawner::Launch(
-    const std::string& program) {
+    const std::string& program, const SpawnerTies& ties) {
   absl::StatusOr<FdPair> pair = MakeSocketPair();
   if (!pair.ok()) return pair.status();
-  const std::string fd_text = std::to_string(kSpawnerFd);
-  std::string path = program;
-  std::string command = "spawner";
-  std::string fd_argument = fd_text;
-  std::array<char*, 4> argv = {path.data(), command.data(), fd_argument.data(),
-                               nullptr};
+  struct Given {
+    int fd;
+    int place;
+    UniqueFd spare;
+  };
+  std::vector<Given> given;
+  given.push_back({pair->second.get(), kSpawnerFd, UniqueFd()});
+  given.push_back({ties.work_lock, kWorkLockFd, UniqueFd()});
+  std::vector<std::string> words = {program, "spawner"};
+  for (Given& one : given) {
+    words.push_back(std::to_string(one.fd < 0 ? -1 : one.place));
+    if (one.fd < 0) continue;
+    // Out of the way of the places, which it may have the number of.
+    one.spare.Reset(fcntl(one.fd, F_DUPFD_CLOEXEC, kFirstSpareFd));
+    if (!one.spare.valid()) {
+      return ErrnoStatus(errno, "cannot start the spawner " + program);
+    }
+  }
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-  // Last, as the socket may be any number; dup2 to itself keeps it open here.
-  posix_spawn_file_actions_adddup2(&actions, pair->second.get(), kSpawnerFd);
+  for (const Given& one : given) {
+    if (!one.spare.valid()) continue;
+    posix_spawn_file_actions_adddup2(&actions, one.spare.get(), one.place);
+  }
   pid_t pid = 0;
-  const int error =
-      posix_spawn(&pid, path.c_str(), &actions, nullptr, argv.data(), environ);
+  const int error = posix_spawn(&pid, program.c_str(), &actions, nullptr,
+                                argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) {
     return ErrnoStatus(error, "cannot start the spawner " + program);

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "base/file_descriptor.h"
 #include "executors/processes/spawn_message.h"
+#include "executors/processes/spawner_ties.h"
 
 namespace remuda {
 
@@ -31,9 +32,9 @@ inline constexpr char kChildPath[] =
 // for its end within a bound. The death of this process does the same.
 class Spawner {
  public:
-  // Starts `program spawner FD`; "/proc/self/exe" for this very program.
+  // Starts `program spawner FD ...`; "/proc/self/exe" for this very program.
   static absl::StatusOr<std::unique_ptr<Spawner>> Launch(
-      const std::string& program);
+      const std::string& program, const SpawnerTies& ties = {});
 
   virtual ~Spawner() = default;
 

@@ -15,10 +15,12 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -403,7 +405,7 @@ void SpawnerProcess::KillAll() {
 
 // Everything that children inherit from here: no signal is ignored, none of
 // our files is readable to others, no core dumps, no privilege by exec.
-bool PrepareProcess(int* fd) {
+bool PrepareProcess(std::span<int> kept) {
   // The system call itself, as the library refuses the two signals that it
   // uses, which may have come to us ignored. Zero is the default action.
   const std::array<uint64_t, 4> default_action{};
@@ -415,19 +417,26 @@ bool PrepareProcess(int* fd) {
   umask(077);
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
-  const int moved = fcntl(*fd, F_DUPFD_CLOEXEC, kFirstFreeDescriptor);
-  if (moved < 0) return false;
-  *fd = moved;
+  for (int& fd : kept) {
+    if (fd < 0) continue;
+    fd = fcntl(fd, F_DUPFD_CLOEXEC, kFirstFreeDescriptor);
+    if (fd < 0) return false;
+  }
   const int null = open("/dev/null", O_RDWR);
   if (null < 0) return false;
   for (int number = 0; number < kFirstFreeDescriptor; ++number) {
     if (number != null && dup2(null, number) < 0) return false;
   }
-  const auto kept = static_cast<unsigned>(moved);
-  if (kept > kFirstFreeDescriptor) {
-    close_range(kFirstFreeDescriptor, kept - 1, 0);
+  std::vector<int> open(kept.begin(), kept.end());
+  std::sort(open.begin(), open.end());
+  unsigned first = kFirstFreeDescriptor;
+  for (const int fd : open) {
+    if (fd < 0) continue;
+    const auto number = static_cast<unsigned>(fd);
+    if (number > first) close_range(first, number - 1, 0);
+    first = number + 1;
   }
-  close_range(kept + 1, ~0u, 0);
+  close_range(first, ~0u, 0);
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
          prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 &&
          prctl(PR_SET_PDEATHSIG, SIGUSR1, 0, 0, 0) == 0;
@@ -435,8 +444,13 @@ bool PrepareProcess(int* fd) {
 
 }  // namespace
 
-int SpawnerMain(int fd) {
-  if (!PrepareProcess(&fd)) return 1;
+int SpawnerMain(int argc, char** argv) {
+  // The socket, and the lock that is kept to the end.
+  std::array<int, 2> kept = {-1, -1};
+  for (size_t i = 0; i < kept.size() && static_cast<int>(i) + 2 < argc; ++i) {
+    kept[i] = std::atoi(argv[i + 2]);
+  }
+  if (kept[0] < 0 || !PrepareProcess(kept)) return 1;
   // A supervisor's SIGTERM to the whole group means the agent, which drains
   // and then closes the socket; everything is blocked and only two are read.
   sigset_t all;
@@ -448,7 +462,7 @@ int SpawnerMain(int fd) {
   sigaddset(&watched, SIGUSR1);
   UniqueFd signals(signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals.valid()) return 1;
-  SpawnerProcess process(UniqueFd(fd), std::move(signals));
+  SpawnerProcess process(UniqueFd(kept[0]), std::move(signals));
   process.Run();
   return 0;
 }

@@ -1,7 +1,9 @@
 #include "executors/processes/spawner.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,6 +38,12 @@ bool WaitUntil(const std::function<bool()>& condition) {
 bool IsAlive(pid_t pid) {
   const std::optional<ProcessFacts> facts = ReadProcess(pid);
   return facts.has_value() && facts->state != 'Z';
+}
+
+// Whether nobody else holds it.
+bool TakesLock(const std::string& path) {
+  const UniqueFd file(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  return flock(file.get(), LOCK_EX | LOCK_NB) == 0;
 }
 
 class SpawnerTest : public testing::Test {
@@ -270,6 +278,25 @@ TEST_F(SpawnerTest, ALargeEnvironmentArrives) {
   Flush();
   EXPECT_EQ(ReadLine(id), "100000");
   WaitForExit(id);
+}
+
+TEST_F(SpawnerTest, KeepsTheWorkLockToItsEndAndGivesItToNobody) {
+  const std::string path = testing::TempDir() + "/work.lock";
+  UniqueFd lock(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  ASSERT_EQ(flock(lock.get(), LOCK_EX | LOCK_NB), 0);
+  auto launched = Spawner::Launch(kHelper, {.work_lock = lock.get()});
+  ASSERT_TRUE(launched.ok()) << launched.status();
+  spawner_ = *std::move(launched);
+  lock.Reset();
+  const uint64_t id = StartShell("ls -l /proc/$$/fd | grep -c work.lock");
+  Flush();
+  EXPECT_EQ(ReadLine(id), "0");
+  WaitForExit(id);
+  EXPECT_FALSE(TakesLock(path));
+  StartShell("sleep 1000");
+  Flush();
+  spawner_.reset();
+  EXPECT_TRUE(TakesLock(path));
 }
 
 TEST(SpawnerDeathOfAgentTest, LeavesNothing) {

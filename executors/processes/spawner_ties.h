@@ -1,0 +1,12 @@
+#pragma once
+
+namespace remuda {
+
+// Descriptors of the agent that each of its spawners keeps, besides their
+// socket. -1: none.
+struct SpawnerTies {
+  // Stays open, and with it locked, until all that was started has ended.
+  int work_lock = -1;
+};
+
+}  // namespace remuda
