@@ -116,13 +116,14 @@ class CheckerBites(unittest.TestCase):
                           "E k1 7 0 2 100 20.3 /x/a2/work/attempts/o"]
         self.rows[0]["output"]["stdout"] = "2 100\n"
 
-    def test_a_stopped_agent_is_excused_after_its_lease(self):
+    def test_a_stopped_agents_tasks_end_with_its_lease(self):
         self.stopped_run(14)
-        self.assertEqual(self.violations(), "")
-
-    def test_a_stopped_agent_is_not_excused_at_once(self):
-        self.stopped_run(11.3)
         self.assertIn("ran twice at once", self.violations())
+
+    def test_what_was_ended_while_its_agent_was_stopped_has_no_line(self):
+        self.stopped_run(14)
+        self.lines.remove("E k1 7 0 1 99 20.2 /x/a1/work/attempts/7-0-1")
+        self.assertEqual(self.violations(), "")
 
     def test_a_limit_that_is_passed(self):
         self.job.limit = 1

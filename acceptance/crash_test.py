@@ -166,6 +166,55 @@ class AgentStopped(unittest.TestCase):
                 extra = sum(count(ledger, "start").values()) - 40
                 self.assertLessEqual(extra, done["infrastructure_losses"])
 
+    def test_what_it_ran_has_ended_before_it_runs_elsewhere(self):
+        """It cannot stop its tasks itself; who started them does."""
+        with Cluster(lease="20s") as cluster:
+            cluster.coordinator()
+            agent = cluster.agent("--slots", "process-pool=2", name="stopped")
+            cluster.agents_online(1)
+            ledger = cluster.folder / "alive"
+            ledger.touch()
+            gate = cluster.folder / "gate"
+            # Who ignores the request to stop has no more time than others.
+            script = (f"trap \"\" TERM; while [ ! -e {gate} ]; do "
+                      f"echo $0 $$ >> {ledger}; sleep 0.02; done")
+            job = cluster.submit(cluster.spec("alive", job_text(
+                "alive", "command", [
+                    "tasks: {range: {from: 0, to: 1}}", "with:",
+                    f"  argv: [/bin/sh, -c, '{script}', \"{{{{item}}}}\"]"])))
+
+            def lives():
+                """Of each task, the processes in the order of their lines."""
+                found = {"0": [], "1": []}
+                for line in ledger.read_text().splitlines():
+                    task, pid = line.split()
+                    if found[task][-1:] != [pid]:
+                        found[task].append(pid)
+                return found
+
+            wait_until(lambda: all(lives().values()), "both run")
+            cluster.agent("--slots", "process-pool=2")
+            cluster.agents_online(2)
+            agent.process.send_signal(signal.SIGSTOP)
+            wait_until(lambda: all(len(pids) > 1 for pids in lives().values()),
+                       "both run again")
+            gate.touch()
+            done = cluster.wait(job)
+            self.assertEqual(done["state"], "succeeded")
+            # No line of the first one comes after one of the second.
+            self.assertEqual([len(pids) for pids in lives().values()], [2, 2])
+            self.assertEqual(done["infrastructure_losses"], 2)
+            self.assertEqual(done["attempts"], 4)
+
+            # Awake, it takes those deaths for nobody's fault and works on.
+            agent.process.send_signal(signal.SIGCONT)
+            cluster.agents_online(2)
+            again = cluster.spec("again", job_text("again", "command", [
+                "tasks: {range: {from: 1, to: 40}}",
+                "with: {argv: [sleep, '0.05']}"]))
+            self.assertEqual(cluster.run(again)["state"], "succeeded")
+            self.assertEqual(cluster.job(job)["attempts"], 4)
+
 
 class WorkerKilled(unittest.TestCase):
     def test_a_killed_worker_costs_one_attempt(self):

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "base/file_descriptor.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "executors/processes/lease_page.h"
 #include "wire/status_server.h"
 
 namespace remuda {
@@ -70,6 +72,9 @@ class AgentServer::Impl {
     const absl::Status made =
         MakeEmptyFolder(options_.data_folder + kWorkFolder);
     if (!made.ok()) return made;
+    absl::StatusOr<LeasePage> lease = LeasePage::Make();
+    if (!lease.ok()) return lease.status();
+    lease_ = *std::move(lease);
     absl::StatusOr<std::vector<ExecutorEntry>> executors = MakeExecutors();
     if (!executors.ok()) return executors.status();
 
@@ -80,8 +85,7 @@ class AgentServer::Impl {
                     .key = options_.key}},
         *std::move(executors), ready_, *std::move(spool), context, loop_,
         random_,
-        {.on_output =
-             [this](const AgentOutput& output) { metrics_.OnOutput(output); },
+        {.on_output = [this](const AgentOutput& output) { OnOutput(output); },
          .on_ended =
              [this](const absl::Status& status) {
                OnEnded(status);
@@ -153,6 +157,11 @@ class AgentServer::Impl {
                         .on_sync = [this] { loop_.Post([] {}); }});
   }
 
+  void OnOutput(const AgentOutput& output) {
+    metrics_.OnOutput(output);
+    if (output.lease_end.has_value()) lease_->SetEnd(*output.lease_end);
+  }
+
   void OnEnded(const absl::Status& status) {
     ended_ = status;
     if (!absl::IsAborted(status)) return;
@@ -220,7 +229,7 @@ class AgentServer::Impl {
                },
            .clock = &clock_,
            .work_folder = options_.data_folder + kWorkFolder,
-           .ties = {.work_lock = folder_->work_lock()}});
+           .ties = {.work_lock = folder_->work_lock(), .lease = lease_->fd()}});
       if (!entry.ok()) return entry.status();
       place->store(static_cast<size_t>(entry->executor->facts().kind));
       entries.push_back(*std::move(entry));
@@ -235,6 +244,7 @@ class AgentServer::Impl {
   // Shared with the executors' Notify, which may outlast the session.
   std::shared_ptr<AgentSession::Ready> ready_;
   std::unique_ptr<DataFolder> folder_;
+  std::optional<LeasePage> lease_;
   std::unique_ptr<AgentSession> session_;
   AgentMetrics metrics_;
   std::atomic<int64_t> turned_at_ = 0;

@@ -6,7 +6,7 @@
 namespace remuda {
 namespace {
 
-constexpr std::array<std::pair<PlantedBug, std::string_view>, 16> kNames = {{
+constexpr std::array<std::pair<PlantedBug, std::string_view>, 17> kNames = {{
     {PlantedBug::kFenceUnchecked, "fence-unchecked"},
     {PlantedBug::kAckBeforeCommit, "ack-before-commit"},
     {PlantedBug::kGrantBeforeCommit, "grant-before-commit"},
@@ -23,6 +23,7 @@ constexpr std::array<std::pair<PlantedBug, std::string_view>, 16> kNames = {{
     {PlantedBug::kLossesCharged, "losses-charged"},
     {PlantedBug::kQuarantineForgotten, "quarantine-forgotten"},
     {PlantedBug::kSpoolUnread, "spool-unread"},
+    {PlantedBug::kLeaseUntold, "lease-untold"},
 }};
 
 }  // namespace

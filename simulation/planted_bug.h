@@ -27,6 +27,7 @@ enum class PlantedBug : uint8_t {
   kLossesCharged,        // what an agent evicted counts as the task's failure
   kQuarantineForgotten,  // a task is lost for ever
   kSpoolUnread,          // what an agent's process left on its disk
+  kLeaseUntold,          // to the spawners of an agent that stands still
 };
 
 std::vector<PlantedBug> AllPlantedBugs();

@@ -41,15 +41,19 @@ void RunLedger::Say(ProcessNumber process, const AttemptId& attempt,
          std::to_string(attempt.fence.value) + " " + what);
 }
 
+bool RunLedger::IsExcused(ProcessNumber process, JobId job) {
+  return limits_[job].is_in_agent && excused_(process);
+}
+
 void RunLedger::Began(ProcessNumber process, const AttemptId& attempt) {
   Say(process, attempt, "begins");
   TaskLog& log = tasks_[{attempt.job, attempt.task}];
   CheckGrant(process, attempt, log);
   for (const Start& start : log.starts) {
     problems_.Expect(start.fence != attempt.fence, "R7 an attempt begins once");
-    problems_.Expect(
-        !start.runs || excused_(start.process) || excused_(process),
-        "R17 no task runs twice at once");
+    problems_.Expect(!start.runs || IsExcused(start.process, attempt.job) ||
+                         IsExcused(process, attempt.job),
+                     "R17 no task runs twice at once");
   }
   log.starts.push_back(
       {.fence = attempt.fence, .process = process, .began = now_});
@@ -62,7 +66,7 @@ void RunLedger::Began(ProcessNumber process, const AttemptId& attempt) {
   if (cap == 0) return;
   uint64_t count = 0;
   for (const auto& [other, running] : of_job) {
-    if (!excused_(other)) count += running;
+    if (!IsExcused(other, attempt.job)) count += running;
   }
   problems_.Expect(count <= cap, "R20 no more run than a job's concurrency");
 }

@@ -24,17 +24,21 @@ class RunLedger {
  public:
   // A process of an agent, numbered over the whole run.
   using ProcessNumber = uint64_t;
-  // Whether that process cannot keep its promises, as it is or was stopped.
+  // Whether that process is or was stopped, and with it what runs inside it.
   using Excused = std::function<bool(ProcessNumber)>;
 
   // `now` is the world's time, read at each call.
   RunLedger(const MonotonicTime& now, Problems& problems, Excused excused)
       : now_(now), problems_(problems), excused_(std::move(excused)) {}
 
-  // A cap of 0 is none, and so is a time-out.
-  void Accepted(JobId job, uint64_t cap, Duration timeout) {
-    limits_[job] = {.cap = cap, .timeout = timeout};
-  }
+  struct Limits {
+    uint64_t cap = 0;    // 0: none
+    Duration timeout{};  // likewise
+    // Its tasks run inside the agent's process, and not in others that end
+    // with the lease whatever the agent does.
+    bool is_in_agent = false;
+  };
+  void Accepted(JobId job, const Limits& limits) { limits_[job] = limits; }
   // From the commit of the grant on it may be run.
   void Granted(const TasksGranted& grant);
   void Registered(ProcessNumber process, AgentId agent);
@@ -78,14 +82,11 @@ class RunLedger {
     std::vector<std::pair<Fence, AgentId>> grants;
     std::vector<Start> starts;
   };
-  struct Limits {
-    uint64_t cap = 0;
-    Duration timeout{};
-  };
   using Task = std::pair<JobId, TaskIndex>;
 
   void Say(ProcessNumber process, const AttemptId& attempt,
            const std::string& what) const;
+  bool IsExcused(ProcessNumber process, JobId job);
   const TaskLog* Find(JobId job, TaskIndex task) const;
   void CheckGrant(ProcessNumber process, const AttemptId& attempt,
                   const TaskLog& log);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 #include <variant>
 
@@ -183,12 +184,43 @@ void SimulatedAgent::TakeOutcomes(MonotonicTime now) {
   for (const auto& executor : executors_) {
     if (executor == nullptr) continue;
     std::vector<Outcome> outcomes = executor->TakeOutcomes();
-    for (Outcome& outcome : outcomes) {
-      ledger_.Ended(options_.process, outcome.id, outcome.ending);
-      if (!outcome.log_path.empty()) log_folders_.insert(outcome.log_path);
+    for (const Outcome& outcome : outcomes) NoteEnded(outcome);
+    if (executor->facts().kind == ExecutorKind::kProcessPool) {
+      std::move(ended_by_lease_.begin(), ended_by_lease_.end(),
+                std::back_inserter(outcomes));
+      ended_by_lease_.clear();
     }
     core_->OnOutcomes(Time(now), executor->facts().kind, std::move(outcomes));
   }
+}
+
+std::optional<MonotonicTime> SimulatedAgent::lease_end() const {
+  if (over() || !lease_end_.has_value() ||
+      options_.bug == PlantedBug::kLeaseUntold) {
+    return std::nullopt;
+  }
+  return World(*lease_end_);
+}
+
+void SimulatedAgent::KeepLease(MonotonicTime now) {
+  const std::optional<MonotonicTime> end = lease_end();
+  if (!end.has_value() || now < *end) return;
+  lease_end_.reset();
+  ScriptedExecutor& pool = *executors_[PlaceOf(ExecutorKind::kProcessPool)];
+  // Some have ended by themselves.
+  pool.AdvanceTo(now);
+  for (const AttemptId& id : pool.running()) {
+    pool.End(id, {.ending = Ending::kEvicted});
+  }
+  for (Outcome& outcome : pool.TakeOutcomes()) {
+    NoteEnded(outcome);
+    ended_by_lease_.push_back(std::move(outcome));
+  }
+}
+
+void SimulatedAgent::NoteEnded(const Outcome& outcome) {
+  ledger_.Ended(options_.process, outcome.id, outcome.ending);
+  if (!outcome.log_path.empty()) log_folders_.insert(outcome.log_path);
 }
 
 void SimulatedAgent::Turn(MonotonicTime now) {
@@ -211,6 +243,7 @@ void SimulatedAgent::Turn(MonotonicTime now) {
 }
 
 bool SimulatedAgent::Perform(MonotonicTime now, AgentOutput output) {
+  if (output.lease_end.has_value()) lease_end_ = output.lease_end;
   Release(output.release_up_to);
   KeepAndSend(now, output);
   const bool again = !output.reads.empty() || !output.stops.empty();

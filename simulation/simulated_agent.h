@@ -58,6 +58,11 @@ class SimulatedAgent {
   // What is due, and what follows from it.
   void Turn(MonotonicTime now);
   std::optional<MonotonicTime> next_time() const;
+  // What its spawners do, also while the agent stands still: with the lease
+  // they end what they started.
+  void KeepLease(MonotonicTime now);
+  // When that is due, if it is.
+  std::optional<MonotonicTime> lease_end() const;
   void Drain(MonotonicTime now);
   void JumpWallClock(Duration by) { wall_offset_ += by; }
   // Killed: so many of the results that were being synced are on the disk.
@@ -86,6 +91,7 @@ class SimulatedAgent {
   AgentTime Time(MonotonicTime now) const;
   ScriptedExecutor::Plan PlanOf(const Attempt& attempt) const;
   void AdvanceExecutors(MonotonicTime now);
+  void NoteEnded(const Outcome& outcome);
   void TakeOutcomes(MonotonicTime now);
   bool Perform(MonotonicTime now, AgentOutput output);
   void Release(uint64_t up_to);
@@ -113,6 +119,8 @@ class SimulatedAgent {
   std::map<uint64_t, Spooled> spool_;
   std::map<uint64_t, MonotonicTime> syncing_;  // by sequence: until when
   uint64_t keep_up_to_ = 0;
+  std::optional<MonotonicTime> lease_end_;  // by its own clock
+  std::vector<Outcome> ended_by_lease_;     // not taken yet
   bool spool_was_full_ = false;
   bool is_poisoned_ = false;
   std::set<std::string> log_folders_;

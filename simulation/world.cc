@@ -105,7 +105,10 @@ void World::NoteAccepted(const JobAccepted& accepted) {
   for (const SimulatedClient& client : clients_) {
     for (const JobToAccept& job : client.jobs()) {
       if (job.job->name != accepted.job->name) continue;
-      ledger_.Accepted(accepted.id, job.job->concurrency, job.job->timeout);
+      ledger_.Accepted(accepted.id, {.cap = job.job->concurrency,
+                                     .timeout = job.job->timeout,
+                                     .is_in_agent = accepted.executor ==
+                                                    ExecutorKind::kAsync});
     }
   }
 }
@@ -189,6 +192,7 @@ MonotonicTime World::NextMoment() const {
   for (const Place& place : places_) {
     sooner(place.starts_at);
     if (place.process == nullptr) continue;
+    sooner(place.process->lease_end());
     if (Paused(place)) {
       sooner(place.paused_until);
       continue;
@@ -263,7 +267,9 @@ void World::ActPlace(size_t number) {
   if (place.starts_at.has_value() && now_ >= *place.starts_at) {
     StartProcess(number);
   }
-  if (place.process == nullptr || Paused(place)) return;
+  if (place.process == nullptr) return;
+  place.process->KeepLease(now_);
+  if (Paused(place)) return;
   SimulatedAgent& agent = *place.process;
   if (place.dies_at.has_value() && now_ >= *place.dies_at) {
     EndProcess(number, Between(milliseconds(10), seconds(2)));

@@ -1,13 +1,9 @@
 """Holds the ledger, the clients' history and the store to the promises.
 
-What a lease cannot promise is excused, and only that: while an agent process
-is stopped it cannot stop its own tasks, which are processes of their own and
-run on. The coordinator gives such an agent up after its lease, so that from
-then on, until the agent has woken and killed what it had, its runs may
-overlap with later tries and stand beside a limit. They are never recorded.
-Partitioned agents and killed ones have no such excuse.
+Nobody has an excuse: neither an agent that is cut off nor one that is stopped,
+whose spawner ends what runs with the lease.
 
-One more thing is no fault: tasks that share a worker (thread-pool, async) and
+One thing is no fault: tasks that share a worker (thread-pool, async) and
 lose it by the fault of another begin anew in the same attempt, in another
 worker of the same agent (docs/decisions/0013-workers-host-every-executor.md).
 """
@@ -20,33 +16,10 @@ import sqlite3
 import time
 from collections import Counter, defaultdict
 
-# An agent stops its tasks at lease x 0.99 less the grace, the coordinator
-# gives it up at lease x 1.01: between them is at least the grace.
-GRACE_SECONDS = 1.0
-# From an agent's waking until the last of what it had is dead: it asks,
-# waits for the grace, and kills. The rest is for a busy machine.
-WAKING_SECONDS = GRACE_SECONDS + 4.0
 LOSSES_MAX = 5
 MIB = 1 << 20
 RESIDENT_BYTES_MAX = 512 * MIB
 VIOLATIONS_TOLD = 40
-
-
-class Stops:
-    """When agents were stopped, from the ledger's notes."""
-
-    def __init__(self, notes):
-        self.times = defaultdict(list)
-        for note in notes:
-            if note.what == "stop":
-                self.times[note.whom].append([note.at, float("inf")])
-            elif note.what == "wake" and self.times[note.whom]:
-                self.times[note.whom][-1][1] = note.at
-
-    def excuse(self, run, at):
-        """Whether `run` may still live though another try has begun."""
-        return any(begin + GRACE_SECONDS * 0.9 <= at <= end + WAKING_SECONDS
-                   and run.at <= end for begin, end in self.times[run.agent])
 
 
 class Ends:
@@ -126,7 +99,6 @@ class Checker:
         for note in notes:
             if note.what == "kill_below":
                 self.worker_kills_of[note.whom].append(note.place)
-        self.stops = Stops(notes)
         self.ends = Ends(runs, notes)
         self.worker_kills = worker_kills
         self.violations = []
@@ -219,7 +191,7 @@ class Checker:
         final = self.finals.get(job.key)
         for run in runs:
             if final is not None and run.start > final:
-                self._late(run, run.at, f"{job.key} started after its end")
+                self.wrong(f"{job.key} started after its end", run)
 
     def _task(self, job, row, runs):
         index = row["index"]
@@ -241,10 +213,9 @@ class Checker:
             if one.fence == other.fence:
                 self._again(job, one, other)
             elif one.fence > other.fence:
-                self._late(other, other.at, f"{job.key} {index} fences fell")
+                self.wrong(f"{job.key} {index} fences fell", other)
             if self.ends.place(one) > other.start:
-                self._late(one, other.at, f"{job.key} {index} ran twice at "
-                           f"once ({one} {other})")
+                self.wrong(f"{job.key} {index} ran twice at once", one, other)
 
     def _again(self, job, one, other):
         """Two starts of one attempt."""
@@ -262,13 +233,6 @@ class Checker:
         if isinstance(output, list):
             return output
         return [*map(int, output["stdout"].split()[-2:]), None]
-
-    def _late(self, run, at, what):
-        if self.stops.excuse(run, at):
-            self.figures["excused: " + ("late starts" if "start" in what else
-                                        "overlaps")] += 1
-        else:
-            self.wrong(what, run, "at", at)
 
     def _attempts(self, job, attempts, said, starts):
         own = attempts - said["infrastructure_losses"]
@@ -290,13 +254,8 @@ class Checker:
             most = max(most, len(alive))
             if len(alive) <= job.limit:
                 continue
-            bound = [other for other in alive
-                     if not self.stops.excuse(other, run.at)]
-            if len(bound) <= job.limit:
-                self.figures["excused: beside a limit"] += 1
-            else:
-                self.wrong(job.key, "limit", job.limit, "but", len(bound),
-                           "ran at", run.at, bound)
+            self.wrong(job.key, "limit", job.limit, "but", len(alive),
+                       "ran at", run.at, alive)
         if most >= job.limit:
             self.figures["jobs that reached their limit"] += 1
 

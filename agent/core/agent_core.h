@@ -92,6 +92,11 @@ class AgentCore {
   // slow spares the disk; without a session nothing else is in sight.
   static constexpr Duration kKeepPatience = std::chrono::seconds(1);
   static constexpr Duration kKeepPatienceApart = std::chrono::milliseconds(100);
+  // From the moment at which a lease makes attempts stop to the one at which
+  // whoever started them kills them, without this process. The rest of the
+  // grace is for the killing to be done.
+  static constexpr Duration kLeaseGrace =
+      RunningAttempts::kKillGrace - std::chrono::milliseconds(100);
   // After the drain deadline, for results to be confirmed.
   static constexpr Duration kFlushMax = std::chrono::seconds(10);
   // The coordinator hears of an attempt's beginning at once, unless it heard
@@ -208,6 +213,7 @@ class AgentCore {
   std::optional<MonotonicTime> keep_at_;         // looks for what to keep
   uint64_t keep_up_to_ = 0;
   MonotonicTime turn_at_{};
+  std::optional<MonotonicTime> lease_end_;  // told last
   MonotonicTime ack_progress_at_{};
   bool spool_is_full_ = false;
   bool more_to_start_ = false;

@@ -144,6 +144,11 @@ AgentOutput AgentCore::TakeOutput(MonotonicTime now,
                                   const ExecutorCapacities& room) {
   AgentOutput output = std::exchange(output_, {});
   turn_at_ = now;
+  // In the grace, so that what heeds the request to stop is not killed.
+  if (const auto fence = registration_.fence_time();
+      fence.has_value() && *fence + kLeaseGrace != lease_end_) {
+    lease_end_ = output.lease_end = *fence + kLeaseGrace;
+  }
   if (over_) return output;
   StartWork(now, room, output);
   // Apart from the coordinator they move to where they are safe.

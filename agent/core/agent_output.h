@@ -48,6 +48,10 @@ struct AgentOutput {
   // Then these of the spool.
   std::optional<Outbox::Span> send_spooled;
 
+  // A new end of the lease, when attempts have to be killed: for whoever can do
+  // that when this process cannot.
+  std::optional<MonotonicTime> lease_end;
+
   std::vector<StartAttempts> starts;
   std::vector<StopAttempt> stops;
   std::vector<ReadLog> reads;

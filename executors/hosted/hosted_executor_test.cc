@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/random.h"
 #include "executors/executor_contract.h"
+#include "executors/processes/lease_page.h"
 #include "executors/processes/process_tree.h"
 
 namespace remuda {
@@ -43,7 +44,7 @@ HostedOptions Options(ExecutorKind kind, size_t slots) {
 std::unique_ptr<HostedExecutor> Create(const HostedOptions& options,
                                        const Clock& clock,
                                        Executor::Notify notify) {
-  auto spawner = Spawner::Launch(options.spawner_program);
+  auto spawner = Spawner::Launch(options.spawner_program, options.ties);
   CHECK_OK(spawner);
   auto executor = HostedExecutor::Create(options, *std::move(spawner), clock,
                                          std::move(notify));
@@ -250,6 +251,25 @@ TEST_P(HostedExecutorTest, ANeighbourThatWasKeptWaitingIsNotToBlame) {
   executor_->Cancel(mute, CancelMode::kForce);
   EXPECT_EQ(Await(mute).ending, Ending::kCancelled);
   EXPECT_EQ(Await(waits).ending, Ending::kEvicted);
+}
+
+TEST_P(HostedExecutorTest, TheEndOfTheLeaseEvictsAndBlamesNobody) {
+  auto lease = LeasePage::Make();
+  ASSERT_TRUE(lease.ok()) << lease.status();
+  options_.ties.lease = lease->fd();
+  Make();
+  const AttemptId first = Start("sleep", R"({"seconds":1000})");
+  const AttemptId second = Start("sleep", R"({"seconds":1000})");
+  // So that there is a worker which has them.
+  EXPECT_EQ(Await(Start("noop", "{}")).ending, Ending::kSucceeded);
+  lease->SetEnd(SystemClock(SystemClock::Suspend::kCounted).Now());
+  for (const AttemptId& id : {first, second}) {
+    const Outcome outcome = Await(id);
+    EXPECT_EQ(outcome.ending, Ending::kEvicted);
+    EXPECT_NE(outcome.error.find("lease"), std::string::npos) << outcome.error;
+  }
+  lease->SetEnd(MonotonicTime::max());
+  EXPECT_EQ(Await(Start("noop", "{}")).ending, Ending::kSucceeded);
 }
 
 TEST_P(HostedExecutorTest, AWorkerThatLiesIsEnded) {

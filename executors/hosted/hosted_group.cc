@@ -270,6 +270,8 @@ void HostedGroup::Sort(HostedWorker::Gone& gone) {
               kept_waiting ? "another task blocked the event loop" : "");
     } else if (task == guilty) {
       Blame(*task, gone.end);
+    } else if (gone.end.lease_over) {
+      EndWith(*task, Ending::kEvicted, command_.name + " " + gone.end.how);
     } else if (unknown) {
       task->suspect = true;
       suspects_.push_back(task);

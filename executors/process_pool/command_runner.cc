@@ -209,7 +209,7 @@ void CommandRunner::OnEnded(AttemptId id, const ProcessEnd& end) {
                                          run->parameters.directory);
   } else {
     outcome.ending = Ending::kEvicted;
-    outcome.error = "the agent's spawner ended, and the command with it";
+    outcome.error = "the command " + DescribeLoss(std::get<ProcessLost>(end));
   }
   ended_(run->task, std::move(outcome));
 }

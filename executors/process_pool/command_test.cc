@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "executors/process_pool/process_pool_fixture.h"
+#include "executors/processes/lease_page.h"
 
 namespace remuda {
 namespace {
@@ -238,6 +239,25 @@ TEST_F(CommandTest, DeathOfTheSpawnerEvictsAndAnotherIsStarted) {
   const pid_t spawner = std::stoi(LineOf("pid"));
   kill(spawner, SIGKILL);
   EXPECT_EQ(Await(id).ending, Ending::kEvicted);
+  EXPECT_EQ(Run("command", R"({"argv":["true"]})").ending, Ending::kSucceeded);
+}
+
+TEST_F(CommandTest, TheEndOfTheLeaseEvictsAndTheNextOneLetsStartAgain) {
+  auto lease = LeasePage::Make();
+  ASSERT_TRUE(lease.ok()) << lease.status();
+  options_.ties.lease = lease->fd();
+  Make();
+  const AttemptId id = Start("command", Shell("trap '' TERM; echo $$ > " +
+                                              folder_ + "/pid; sleep 1000"));
+  const pid_t command = std::stoi(LineOf("pid"));
+  const SystemClock clock(SystemClock::Suspend::kCounted);
+  lease->SetEnd(clock.Now());
+  EXPECT_EQ(Run("command", R"({"argv":["true"]})").ending, Ending::kEvicted);
+  const Outcome& outcome = Await(id);
+  EXPECT_EQ(outcome.ending, Ending::kEvicted);
+  EXPECT_NE(outcome.error.find("lease"), std::string::npos) << outcome.error;
+  EXPECT_FALSE(IsAlive(command));
+  lease->SetEnd(MonotonicTime::max());
   EXPECT_EQ(Run("command", R"({"argv":["true"]})").ending, Ending::kSucceeded);
 }
 

@@ -59,7 +59,7 @@ class ProcessPoolTest : public testing::Test {
   }
 
   void Make() {
-    auto spawner = Spawner::Launch(options_.spawner_program);
+    auto spawner = Spawner::Launch(options_.spawner_program, options_.ties);
     ASSERT_TRUE(spawner.ok()) << spawner.status();
     auto executor = ProcessPoolExecutor::Create(options_, *std::move(spawner),
                                                 clock_, [this] {

@@ -25,7 +25,23 @@ uint64_t KillMarked(const std::string& mark) {
   return killed;
 }
 
+ProcessEnd EndOf(const SpawnFailed& failed) {
+  if (failed.stage == SpawnStage::kLease)
+    return ProcessLost{.lease_over = true};
+  return failed;
+}
+
+ProcessEnd EndOf(const ProcessExited& exited) {
+  if (exited.lease_over) return ProcessLost{.lease_over = true};
+  return exited;
+}
+
 }  // namespace
+
+std::string DescribeLoss(const ProcessLost& lost) {
+  return lost.lease_over ? "was ended because the agent's lease was over"
+                         : "was lost with the agent's spawner";
+}
 
 ProcessHost::ProcessHost(EventLoop& loop, std::unique_ptr<Spawner> spawner,
                          std::string spawner_program, const SpawnerTies& ties,
@@ -124,7 +140,7 @@ void ProcessHost::OnReadable() {
     if (const auto* exited = std::get_if<ProcessExited>(&report)) {
       orphans_killed_ += exited->orphans_killed;
     }
-    std::visit([this](const auto& one) { Report(one.id, one); }, report);
+    std::visit([this](const auto& one) { Report(one.id, EndOf(one)); }, report);
   }
 }
 

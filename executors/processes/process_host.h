@@ -14,8 +14,14 @@
 
 namespace remuda {
 
-// The spawner died and took the process with it.
-struct ProcessLost {};
+// It ended, or never began, for no fault of its own: the spawner died and took
+// the process with it, or ended it with the lease.
+struct ProcessLost {
+  bool lease_over = false;
+};
+
+// For a person: "... was lost with the agent's spawner".
+std::string DescribeLoss(const ProcessLost& lost);
 
 using ProcessEnd = std::variant<SpawnFailed, ProcessExited, ProcessLost>;
 

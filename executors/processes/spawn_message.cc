@@ -131,6 +131,7 @@ ProcessExited GetExited(Reader& in) {
   report.left_survivors = in.GetFlag();
   report.orphans_killed = in.Get<uint32_t>();
   report.limit = in.Get<LimitBroken>();
+  report.lease_over = in.GetFlag();
   report.wall = in.GetDuration();
   report.cpu = in.GetDuration();
   const auto memory = in.Get<uint64_t>();
@@ -184,6 +185,7 @@ void AppendReport(const ProcessExited& report, std::string* frame) {
   Put(static_cast<uint8_t>(report.left_survivors), frame);
   Put(report.orphans_killed, frame);
   Put(report.limit, frame);
+  Put(static_cast<uint8_t>(report.lease_over), frame);
   Put(static_cast<int64_t>(report.wall.count()), frame);
   Put(static_cast<int64_t>(report.cpu.count()), frame);
   Put(report.memory_max_bytes.value_or(0), frame);

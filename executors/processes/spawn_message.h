@@ -62,8 +62,15 @@ struct SignalRequest {
   SignalTarget target = SignalTarget::kProcess;
 };
 
-// What failed between the request and the program's first instruction.
-enum class SpawnStage : uint8_t { kProcess, kDirectory, kProgram, kGroup };
+// What failed between the request and the program's first instruction; kLease:
+// nothing, but the lease was over.
+enum class SpawnStage : uint8_t {
+  kProcess,
+  kDirectory,
+  kProgram,
+  kGroup,
+  kLease,
+};
 
 struct SpawnFailed {
   uint64_t id = 0;
@@ -80,6 +87,7 @@ struct ProcessExited {
   // the last report.
   uint32_t orphans_killed = 0;
   LimitBroken limit = LimitBroken::kNone;  // then we have killed it
+  bool lease_over = false;                 // then, too
   Duration wall = Duration::zero();
   Duration cpu = Duration::zero();
   // Empty where it is no more than what the spawner itself uses, which the

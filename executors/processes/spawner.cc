@@ -27,6 +27,7 @@ namespace {
 // Where the spawner finds its socket, and what it keeps.
 constexpr int kSpawnerFd = 3;
 constexpr int kWorkLockFd = 4;
+constexpr int kLeaseFd = 5;
 // Above all of these.
 constexpr int kFirstSpareFd = 10;
 
@@ -200,6 +201,7 @@ absl::StatusOr<std::unique_ptr<Spawner>> Spawner::Launch(
   std::vector<Given> given;
   given.push_back({pair->second.get(), kSpawnerFd, UniqueFd()});
   given.push_back({ties.work_lock, kWorkLockFd, UniqueFd()});
+  given.push_back({ties.lease, kLeaseFd, UniqueFd()});
   std::vector<std::string> words = {program, "spawner"};
   for (Given& one : given) {
     words.push_back(std::to_string(one.fd < 0 ? -1 : one.place));
@@ -244,6 +246,8 @@ std::string DescribeSpawnFailure(const SpawnFailed& failure,
     case SpawnStage::kGroup:
       return "cannot put '" + program +
              "' into its control group: " + std::strerror(failure.error_number);
+    case SpawnStage::kLease:
+      return "the lease was over before '" + program + "' could start";
     case SpawnStage::kProgram:
       break;
   }

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #include <cstring>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -28,6 +30,7 @@
 #include "base/clock.h"
 #include "base/file_descriptor.h"
 #include "executors/processes/child_process.h"
+#include "executors/processes/lease_page.h"
 #include "executors/processes/limit_keeper.h"
 #include "executors/processes/process_tree.h"
 #include "executors/processes/spawn_message.h"
@@ -46,6 +49,9 @@ constexpr Duration kSurvivorWaitMax = std::chrono::seconds(2);
 // How long the end of this process is held back for the same reason.
 constexpr Duration kLastWaitMax = std::chrono::seconds(5);
 
+// Looking whether there is a lease by now.
+constexpr Duration kNoLeasePause = std::chrono::milliseconds(100);
+
 // Looking again after a kill, should no SIGCHLD say that it worked.
 constexpr int kRecheckMilliseconds = 5;
 
@@ -59,8 +65,12 @@ Duration FromTimeval(const timeval& time) {
 // Thread: the only one.
 class SpawnerProcess {
  public:
-  SpawnerProcess(UniqueFd socket, UniqueFd signals)
-      : socket_(std::move(socket)), signals_(std::move(signals)) {}
+  SpawnerProcess(UniqueFd socket, UniqueFd signals, UniqueFd lease_timer,
+                 std::optional<LeasePage> lease)
+      : socket_(std::move(socket)),
+        signals_(std::move(signals)),
+        lease_timer_(std::move(lease_timer)),
+        lease_(std::move(lease)) {}
 
   void Run();
 
@@ -71,6 +81,7 @@ class SpawnerProcess {
     MonotonicTime started;
     uint64_t start_ticks = 0;
     bool signalled = false;
+    bool lease_over = false;  // for which it was killed
   };
   // A root that was reaped and whose tree is not known to be gone.
   struct EndedRoot {
@@ -89,6 +100,8 @@ class SpawnerProcess {
   void Handle(const GroupSetup& setup);
   int WaitMilliseconds() const;
   void KeepLimits();
+  bool IsLeaseOver() const;
+  void KeepLease();
   void Reap();
   void SettleEnded();
   void KillStrays();
@@ -97,8 +110,12 @@ class SpawnerProcess {
   void KillAll();
 
   const SystemClock clock_;
+  const SystemClock lease_clock_{SystemClock::Suspend::kCounted};
   const UniqueFd socket_;
   const UniqueFd signals_;
+  const UniqueFd lease_timer_;
+  const std::optional<LeasePage> lease_;
+  MonotonicTime lease_look_at_{};  // what the timer is set to
   const pid_t agent_ = getppid();
   FrameCutter frames_;
   std::deque<UniqueFd> descriptors_;
@@ -113,11 +130,13 @@ class SpawnerProcess {
   LimitKeeper limits_;
   MonotonicTime next_look_;
   std::string reports_;
+  std::string unsent_;  // whole frames, as far as the socket did not take them
 };
 
 void SpawnerProcess::Run() {
   while (Wait()) {
     KeepLimits();
+    KeepLease();
     Reap();
     SettleEnded();
     if (!SendReports()) break;
@@ -132,8 +151,11 @@ int SpawnerProcess::WaitMilliseconds() const {
 
 // Returns false when the agent is gone.
 bool SpawnerProcess::Wait() {
-  std::array<pollfd, 2> watched = {pollfd{socket_.get(), POLLIN, 0},
-                                   pollfd{signals_.get(), POLLIN, 0}};
+  const auto talks =
+      static_cast<short>(unsent_.empty() ? POLLIN : POLLIN | POLLOUT);
+  std::array<pollfd, 3> watched = {pollfd{socket_.get(), talks, 0},
+                                   pollfd{signals_.get(), POLLIN, 0},
+                                   pollfd{lease_timer_.get(), POLLIN, 0}};
   const int timeout = WaitMilliseconds();
   if (poll(watched.data(), watched.size(), timeout) < 0) return errno == EINTR;
   if (watched[1].revents != 0) {
@@ -144,7 +166,14 @@ bool SpawnerProcess::Wait() {
     // started us ends.
     if (getppid() != agent_) return false;
   }
-  return watched[0].revents == 0 || ReceiveRequests();
+  if (watched[2].revents != 0) {
+    uint64_t times = 0;
+    if (read(lease_timer_.get(), &times, sizeof(times)) < 0 &&
+        errno != EAGAIN) {
+      return false;
+    }
+  }
+  return (watched[0].revents & ~POLLOUT) == 0 || ReceiveRequests();
 }
 
 bool SpawnerProcess::ReceiveRequests() {
@@ -208,6 +237,10 @@ void SpawnerProcess::Handle(const SpawnRequest& request) {
     descriptors_.pop_front();
     plan.descriptors[i] = given.back().get();
   }
+  if (IsLeaseOver()) {
+    AppendReport(SpawnFailed{request.id, SpawnStage::kLease, 0}, &reports_);
+    return;
+  }
   if (complete) plan.groups = limits_.Prepare(request.id, request.limits);
   const MonotonicTime started = clock_.Now();
   const std::variant<pid_t, ChildFailure> result =
@@ -244,6 +277,39 @@ void SpawnerProcess::KeepLimits() {
   }
 }
 
+bool SpawnerProcess::IsLeaseOver() const {
+  if (!lease_.has_value()) return false;
+  const std::optional<MonotonicTime> end = lease_->end();
+  return end.has_value() && lease_clock_.Now() >= *end;
+}
+
+// The timer is set once in a lease, not at each renewal: at its end there is
+// usually a later one.
+void SpawnerProcess::KeepLease() {
+  if (!lease_.has_value() || roots_.empty()) return;
+  if (IsLeaseOver()) {
+    for (auto& [pid, root] : roots_) {
+      if (std::exchange(root.lease_over, true)) continue;
+      kill(-pid, SIGKILL);
+      kill(pid, SIGKILL);
+      limits_.KillRest(root.id);
+    }
+    return;
+  }
+  const MonotonicTime now = lease_clock_.Now();
+  const std::optional<MonotonicTime> end = lease_->end();
+  if (lease_look_at_ > now && lease_look_at_ <= end) return;
+  // Workers may be warm before there is a lease.
+  lease_look_at_ = end.value_or(now + kNoLeasePause);
+  const Duration at = lease_look_at_.time_since_epoch();
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(at);
+  const itimerspec when = {
+      .it_interval = {},
+      .it_value = {.tv_sec = seconds.count(),
+                   .tv_nsec = static_cast<long>((at - seconds).count())}};
+  timerfd_settime(lease_timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
+}
+
 void SpawnerProcess::Handle(const SignalRequest& request) {
   const auto found = pid_of_id_.find(request.id);
   if (found == pid_of_id_.end()) return;
@@ -276,6 +342,9 @@ void SpawnerProcess::Reap() {
     ended.report.id = found->second.id;
     ended.report.wait_status = status;
     ended.report.signalled = found->second.signalled;
+    // It may have ended just before.
+    ended.report.lease_over = found->second.lease_over && WIFSIGNALED(status) &&
+                              WTERMSIG(status) == SIGKILL;
     ended.report.wall = now - found->second.started;
     ended.report.cpu = FromTimeval(used.ru_utime) + FromTimeval(used.ru_stime);
     if (used.ru_maxrss > own.ru_maxrss) {
@@ -366,19 +435,21 @@ bool SpawnerProcess::IsCondemned(const ProcessFacts& stray) {
   return true;
 }
 
-// Returns false when the agent is gone.
+// Returns false when the agent is gone. One that is merely stopped reads
+// nothing, and must not stop this.
 bool SpawnerProcess::SendReports() {
-  if (reports_.empty()) return true;
-  std::string frame(FrameLength(reports_.size()).data(), 4);
-  frame += reports_;
-  reports_.clear();
-  std::string_view rest = frame;
-  while (!rest.empty()) {
-    const ssize_t count =
-        send(socket_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+  if (!reports_.empty()) {
+    const std::array<char, 4> length = FrameLength(reports_.size());
+    unsent_.append(length.data(), length.size());
+    unsent_ += std::exchange(reports_, {});
+  }
+  while (!unsent_.empty()) {
+    const ssize_t count = send(socket_.get(), unsent_.data(), unsent_.size(),
+                               MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EAGAIN) return true;
     if (count < 0) return false;
-    rest.remove_prefix(static_cast<size_t>(count));
+    unsent_.erase(0, static_cast<size_t>(count));
   }
   return true;
 }
@@ -445,8 +516,8 @@ bool PrepareProcess(std::span<int> kept) {
 }  // namespace
 
 int SpawnerMain(int argc, char** argv) {
-  // The socket, and the lock that is kept to the end.
-  std::array<int, 2> kept = {-1, -1};
+  // The socket, the lock that is kept to the end, the lease.
+  std::array<int, 3> kept = {-1, -1, -1};
   for (size_t i = 0; i < kept.size() && static_cast<int>(i) + 2 < argc; ++i) {
     kept[i] = std::atoi(argv[i + 2]);
   }
@@ -462,7 +533,16 @@ int SpawnerMain(int argc, char** argv) {
   sigaddset(&watched, SIGUSR1);
   UniqueFd signals(signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals.valid()) return 1;
-  SpawnerProcess process(UniqueFd(kept[0]), std::move(signals));
+  std::optional<LeasePage> lease;
+  UniqueFd timer;
+  if (kept[2] >= 0) {
+    absl::StatusOr<LeasePage> page = LeasePage::Open(UniqueFd(kept[2]));
+    timer.Reset(timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK));
+    if (!page.ok() || !timer.valid()) return 1;
+    lease = *std::move(page);
+  }
+  SpawnerProcess process(UniqueFd(kept[0]), std::move(signals),
+                         std::move(timer), std::move(lease));
   process.Run();
   return 0;
 }

@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "executors/processes/lease_page.h"
 #include "executors/processes/process_tree.h"
 
 namespace remuda {
@@ -297,6 +298,74 @@ TEST_F(SpawnerTest, KeepsTheWorkLockToItsEndAndGivesItToNobody) {
   Flush();
   spawner_.reset();
   EXPECT_TRUE(TakesLock(path));
+}
+
+class SpawnerLeaseTest : public SpawnerTest {
+ protected:
+  void SetUp() override {
+    auto page = LeasePage::Make();
+    ASSERT_TRUE(page.ok()) << page.status();
+    page_.emplace(*std::move(page));
+    auto launched = Spawner::Launch(kHelper, {.lease = page_->fd()});
+    ASSERT_TRUE(launched.ok()) << launched.status();
+    spawner_ = *std::move(launched);
+  }
+
+  const SystemClock clock_{SystemClock::Suspend::kCounted};
+  std::optional<LeasePage> page_;
+};
+
+TEST_F(SpawnerLeaseTest, WithTheLeaseEndsAllThatRuns) {
+  const uint64_t before = StartShell("exit 0");
+  Flush();
+  EXPECT_FALSE(WaitForExit(before).lease_over);
+  // What it starts in a session of its own as well.
+  const uint64_t id =
+      StartShell(std::string(kDaemon) + "; trap '' TERM; sleep 1000");
+  Flush();
+  const pid_t daemon = std::stoi(ReadLine(id));
+  EXPECT_TRUE(IsAlive(daemon));
+  // From here on nothing is asked of the spawner, as by an agent that stands.
+  page_->SetEnd(clock_.Now() + std::chrono::milliseconds(50));
+  const uint64_t other = StartShell("sleep 1000");
+  Flush();
+  const ProcessExited exited = WaitForExit(id);
+  EXPECT_TRUE(exited.lease_over);
+  EXPECT_FALSE(IsAlive(daemon));
+  EXPECT_GE(clock_.Now(), *page_->end());
+  const SpawnerReport report = WaitForReport(other);
+  const auto* ended = std::get_if<ProcessExited>(&report);
+  EXPECT_TRUE(ended == nullptr || ended->lease_over);
+}
+
+TEST_F(SpawnerLeaseTest, StartsNothingUntilAnotherIsTold) {
+  page_->SetEnd(clock_.Now());
+  const uint64_t refused = StartShell("exit 0");
+  Flush();
+  EXPECT_EQ(std::get<SpawnFailed>(WaitForReport(refused)).stage,
+            SpawnStage::kLease);
+  page_->SetEnd(MonotonicTime::max());
+  const uint64_t id = StartShell("exit 0");
+  Flush();
+  EXPECT_FALSE(WaitForExit(id).lease_over);
+}
+
+TEST_F(SpawnerLeaseTest, ALeaseThatIsRenewedEndsNothing) {
+  page_->SetEnd(clock_.Now() + std::chrono::milliseconds(100));
+  const uint64_t id = StartShell("echo here; exec sleep 1000");
+  Flush();
+  // Renewed many times, until long after the first end.
+  const MonotonicTime until = clock_.Now() + std::chrono::milliseconds(500);
+  page_->SetEnd(until + std::chrono::hours(1));
+  EXPECT_EQ(ReadLine(id), "here");
+  EXPECT_TRUE(WaitUntil([&] { return clock_.Now() >= until; }));
+  const auto reports = spawner_->Take();
+  ASSERT_TRUE(reports.ok());
+  EXPECT_TRUE(reports->empty());
+  spawner_->Signal(
+      {.id = id, .signal = SIGKILL, .target = SignalTarget::kTree});
+  Flush();
+  EXPECT_FALSE(WaitForExit(id).lease_over);
 }
 
 TEST(SpawnerDeathOfAgentTest, LeavesNothing) {

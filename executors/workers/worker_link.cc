@@ -338,7 +338,9 @@ void WorkerLink::OnEnded(const ProcessEnd& process_end) {
     }
   } else {
     end.ending = Ending::kEvicted;
-    end.how = "was lost with the agent's spawner";
+    const auto& lost = std::get<ProcessLost>(process_end);
+    end.lease_over = lost.lease_over;
+    end.how = DescribeLoss(lost);
   }
   if (broken()) end.how = broken_;
   owner_.OnWorkerEnded(end);

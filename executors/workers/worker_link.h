@@ -33,6 +33,7 @@ struct WorkerEnd {
   bool could_start = true;    // false: the program itself cannot be run
   bool exited = false;        // by itself, with some code
   bool killed_by_us = false;  // because it was told to die
+  bool lease_over = false;    // for which it was ended
   bool by_signal = false;     // that nobody of us sent, or a broken protocol
   Ending ending = Ending::kCrash;  // for what it ran
   std::string how;                 // "was killed by SIGSEGV (...)"
