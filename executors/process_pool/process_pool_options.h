@@ -35,6 +35,10 @@ struct ProcessPoolOptions {
   Duration worker_age_max = std::chrono::hours(1);
   uint64_t worker_memory_bytes_max = uint64_t{2} << 30;
 
+  // For so long after a worker was lost another one waits, warm, to take the
+  // place of the next.
+  Duration spares_kept = std::chrono::seconds(10);
+
   // How long a worker may take to say hello, or to end when told to.
   Duration worker_start_max = std::chrono::seconds(60);
   Duration worker_end_max = std::chrono::seconds(10);

@@ -294,5 +294,98 @@ TEST_F(PythonWorkerTest, DrainLetsItEndOrEvicts) {
   EXPECT_FALSE(IsAlive(worker));
 }
 
+// What a worker has imported, as its module writes down who does.
+class SpareWorkersTest : public PythonWorkerTest {
+ protected:
+  SpareWorkersTest() {
+    std::ofstream(folder_ + "/noted.py")
+        << "import os, time\n"
+           "HERE = os.path.dirname(__file__)\n"
+           "if os.path.exists(HERE + '/shut'): os._exit(9)\n"
+           "with open(HERE + '/imports', 'a') as out:\n"
+           "    out.write(f'{os.getpid()}\\n')\n"
+           "def pid(): return os.getpid()\n"
+           "def crash(): os.abort()\n"
+           "def wait(file):\n"
+           "    with open(file, 'w') as out: out.write(f'{os.getpid()}\\n')\n"
+           "    time.sleep(3000)\n";
+  }
+
+  AttemptId BeginNoted(const std::string& function, const std::string& more) {
+    return Start("python", R"({"function":"noted:)" + function +
+                               R"(","path":[")" + folder_ + R"("])" + more +
+                               "}");
+  }
+  Outcome CallNoted(const std::string& function) {
+    return Await(BeginNoted(function, ""));
+  }
+  AttemptId BeginWait() {
+    const AttemptId id =
+        BeginNoted("wait", R"(,"args":[")" + folder_ + R"(/waits"])");
+    EXPECT_TRUE(WaitUntil([&] { return NumberIn("waits") > 0; }));
+    return id;
+  }
+  std::vector<std::string> Imports() {
+    std::ifstream file(folder_ + "/imports");
+    std::vector<std::string> pids;
+    for (std::string line; std::getline(file, line);) pids.push_back(line);
+    return pids;
+  }
+};
+
+TEST_F(SpareWorkersTest, NoneWhileNothingIsLost) {
+  Make();
+  EXPECT_EQ(CallNoted("pid").ending, Ending::kSucceeded);
+  const AttemptId waits = BeginWait();
+  EXPECT_EQ(executor_->workers().starting, 0u);
+  EXPECT_LE(Imports().size(), options_.slots);
+  executor_->Cancel(waits, CancelMode::kForce);
+  Await(waits);
+}
+
+TEST_F(SpareWorkersTest, TakesTheNextPlaceWithItsImportsDone) {
+  options_.slots = 1;
+  options_.spares_kept = std::chrono::hours(1);
+  Make();
+  EXPECT_EQ(CallNoted("crash").ending, Ending::kCrash);
+  const AttemptId waits = BeginWait();
+  // The one that died, the one that waits, and one for its place.
+  ASSERT_TRUE(WaitUntil([&] { return Imports().size() == 3; }));
+  EXPECT_TRUE(WaitUntil([&] { return executor_->workers().idle == 1; }));
+  EXPECT_EQ(executor_->workers().busy, 1u);
+  executor_->Cancel(waits, CancelMode::kForce);
+  Await(waits);
+  EXPECT_EQ(CallNoted("pid").output, Imports()[2]);
+}
+
+TEST_F(SpareWorkersTest, EndsWhenItIsNotNeededAnyMore) {
+  options_.slots = 1;
+  options_.spares_kept = std::chrono::milliseconds(1500);
+  Make();
+  EXPECT_EQ(CallNoted("crash").ending, Ending::kCrash);
+  const AttemptId waits = BeginWait();
+  EXPECT_TRUE(
+      WaitUntil([&] { return executor_->workers().exits_recycled == 1; }));
+  EXPECT_EQ(executor_->workers().idle, 0u);
+  EXPECT_EQ(executor_->workers().busy, 1u);
+  executor_->Cancel(waits, CancelMode::kForce);
+  Await(waits);
+}
+
+TEST_F(SpareWorkersTest, OneThatCannotImportHarmsNobody) {
+  options_.slots = 1;
+  options_.spares_kept = std::chrono::hours(1);
+  Make();
+  EXPECT_EQ(CallNoted("crash").ending, Ending::kCrash);
+  EXPECT_EQ(CallNoted("pid").ending, Ending::kSucceeded);
+  std::ofstream(folder_ + "/shut") << "";
+  const AttemptId waits = BeginWait();
+  EXPECT_TRUE(WaitUntil([&] { return executor_->workers().exits_error == 1; }));
+  EXPECT_EQ(executor_->workers().busy, 1u);
+  EXPECT_EQ(executor_->workers().starting, 0u);
+  executor_->Cancel(waits, CancelMode::kForce);
+  EXPECT_EQ(Await(waits).ending, Ending::kCancelled);
+}
+
 }  // namespace
 }  // namespace remuda

@@ -20,8 +20,17 @@ class ServiceTime {
   static constexpr size_t kWaitingMax = 1024;
 
   void Add(Ending ending, Duration taken) {
-    // One that was stopped says nothing of how long the next will take.
-    if (ending == Ending::kCancelled || ending == Ending::kEvicted) return;
+    // One that was stopped says nothing of how long the next will take, nor
+    // does one that died, as its time has that of the dying in it.
+    switch (ending) {
+      case Ending::kCancelled:
+      case Ending::kEvicted:
+      case Ending::kCrash:
+      case Ending::kOom:
+        return;
+      default:
+        break;
+    }
     taken = std::max(taken, Duration(1));
     // The mean of the first ones, of which the very first is often slow.
     weight_ = std::min(weight_ + 1, kWeightMax);

@@ -32,6 +32,9 @@ constexpr Duration kShareMin = std::chrono::microseconds(500);
 // Reading a worker's memory costs a look into /proc.
 constexpr Duration kWeighingPause = std::chrono::seconds(1);
 
+// How often it is looked for spares without need.
+constexpr Duration kSparePause = std::chrono::seconds(1);
+
 // Jobs whose service time is remembered.
 constexpr size_t kJobsMax = 1024;
 
@@ -48,13 +51,16 @@ WorkerGroup::WorkerGroup(EventLoop& loop, ProcessHost& host, OomWatch& oom,
       command_(std::move(command)),
       ended_(std::move(ended)),
       found_(std::move(found)),
-      changed_(std::move(changed)) {}
+      changed_(std::move(changed)),
+      spare_count_(std::max<size_t>(1, options.slots / command_.cpus),
+                   options.spares_kept) {}
 
 size_t WorkerGroup::busy() const {
   return static_cast<size_t>(
       std::count_if(workers_.begin(), workers_.end(), [](const auto& worker) {
         return !worker->held().empty() ||
-               worker->state() == WorkerProcess::State::kStarting;
+               (worker->state() == WorkerProcess::State::kStarting &&
+                !worker->is_spare());
       }));
 }
 
@@ -111,6 +117,8 @@ void WorkerGroup::Pump(size_t free, bool only_idle) {
     Feed(*worker);
   }
   if (!queue_.empty()) StartWorkers(free);
+  StartSpares();
+  PrepareSpares();
 }
 
 // An idle worker if there is a slot for it, else one whose tasks are short.
@@ -145,7 +153,8 @@ void WorkerGroup::Feed(WorkerProcess& worker) {
   room -= std::min(room, worker.held().size());
   if (time.known()) {
     // Leave something for the others, unless that is not worth waking them.
-    const size_t share = queue_.size() / std::max<size_t>(1, workers_.size());
+    const size_t share =
+        queue_.size() / std::max<size_t>(1, workers_.size() - Spares());
     const auto least = static_cast<size_t>(kShareMin / time.mean());
     room = std::min(room, std::max({share, least, size_t{1}}));
   }
@@ -179,7 +188,7 @@ void WorkerGroup::StartWorkers(size_t free) {
   bool some_will_take = false;
   for (const auto& worker : workers_) {
     const bool starts = worker->state() == WorkerProcess::State::kStarting;
-    starting += starts;
+    starting += starts && !worker->is_spare();
     some_will_take |= starts || worker->CanTake();
   }
   size_t wanted = std::min(queue_.size(), options_.slots);
@@ -190,16 +199,94 @@ void WorkerGroup::StartWorkers(size_t free) {
   }
   // After a failure one at a time, until it is known whether they can start.
   if (failures_ > 0) wanted = std::min<size_t>(wanted, 1);
-  while (starting < wanted && free > 0 && workers_.size() < options_.slots) {
-    auto worker =
-        WorkerProcess::Start(loop_, host_, oom_, options_, command_, *this);
-    if (!worker.ok()) {
-      OnStartFailed(std::string(worker.status().message()), "", true);
-      return;
+  // A spare that starts is further than one that would start now.
+  for (const auto& worker : workers_) {
+    if (starting >= wanted || free == 0) break;
+    if (!worker->is_spare() ||
+        worker->state() != WorkerProcess::State::kStarting) {
+      continue;
     }
-    workers_.push_back(*std::move(worker));
+    worker->SetSpare(false);
     ++starting;
     --free;
+  }
+  while (starting < wanted && free > 0 &&
+         workers_.size() - Spares() < options_.slots) {
+    if (!StartOne(/*is_spare=*/false)) return;
+    ++starting;
+    --free;
+  }
+}
+
+// What no spare can do is no task's failure.
+bool WorkerGroup::StartOne(bool is_spare) {
+  auto worker =
+      WorkerProcess::Start(loop_, host_, oom_, options_, command_, *this);
+  if (worker.ok()) {
+    workers_.push_back(*std::move(worker));
+    workers_.back()->SetSpare(is_spare);
+  } else if (is_spare) {
+    spare_count_.SpareFailed(loop_.Now());
+  } else {
+    OnStartFailed(std::string(worker.status().message()), "", true);
+  }
+  return worker.ok();
+}
+
+size_t WorkerGroup::Spares() const {
+  return static_cast<size_t>(
+      std::count_if(workers_.begin(), workers_.end(),
+                    [](const auto& worker) { return worker->is_spare(); }));
+}
+
+// Some task that a worker has, as an example of what may come.
+const PoolTask* WorkerGroup::OneHeld() const {
+  for (const auto& worker : workers_) {
+    if (!worker->held().empty()) return worker->held().front();
+  }
+  return nullptr;
+}
+
+// Only while there is work, as nothing is lost otherwise.
+void WorkerGroup::StartSpares() {
+  const size_t wanted = spare_count_.Wanted(loop_.Now());
+  if (wanted == 0 || failures_ > 0 || OneHeld() == nullptr) return;
+  while (Spares() < wanted && workers_.size() < options_.slots + wanted) {
+    if (!StartOne(/*is_spare=*/true)) return;
+  }
+}
+
+void WorkerGroup::PrepareSpares() {
+  const PoolTask* task = nullptr;
+  for (const auto& worker : workers_) {
+    if (!worker->is_spare()) continue;
+    if (task == nullptr) task = OneHeld();
+    if (task != nullptr) worker->PrepareFor(*task);
+  }
+}
+
+// A worker that had run tasks is no more, or soon will not be.
+void WorkerGroup::NoteLoss() {
+  spare_count_.WorkerLost(loop_.Now());
+  if (std::exchange(will_drain_spares_, true)) return;
+  loop_.RunAfter(options_.spares_kept, [this] { DrainSpares(); });
+}
+
+// Ends those that wait without need, until none is left to look after.
+void WorkerGroup::DrainSpares() {
+  const size_t wanted = spare_count_.Wanted(loop_.Now());
+  size_t extra = workers_.size() - std::min(workers_.size(), options_.slots);
+  extra -= std::min(extra, wanted);
+  for (auto worker = workers_.rbegin(); worker != workers_.rend() && extra > 0;
+       ++worker) {
+    if (!(*worker)->CanTake() || !(*worker)->held().empty()) continue;
+    (*worker)->SetSpare(true);
+    (*worker)->Drain();
+    --extra;
+  }
+  will_drain_spares_ = wanted > 0 || extra > 0;
+  if (will_drain_spares_) {
+    loop_.RunAfter(kSparePause, [this] { DrainSpares(); });
   }
 }
 
@@ -247,6 +334,11 @@ void WorkerGroup::Requeue(const std::vector<PoolTask*>& tasks) {
 void WorkerGroup::OnWorkerGone(WorkerProcess& worker,
                                WorkerProcess::Gone gone) {
   CountExit(gone.exit);
+  if (gone.ran != nullptr || worker.tasks_done() > 0) {
+    if (!gone.expected) NoteLoss();
+  } else if (worker.is_spare() && !gone.expected) {
+    spare_count_.SpareFailed(loop_.Now());
+  }
   const auto found =
       std::find_if(workers_.begin(), workers_.end(),
                    [&](const auto& one) { return one.get() == &worker; });
@@ -276,7 +368,7 @@ void WorkerGroup::OnWorkerGone(WorkerProcess& worker,
       if (!gone.last_words.empty()) outcome.error += "\n" + gone.last_words;
     }
     ended_(task, std::move(outcome));
-  } else if (!gone.was_ready) {
+  } else if (!gone.was_ready && !worker.is_spare()) {
     OnStartFailed(gone.how, gone.last_words, !gone.could_start);
   } else if (!gone.expected && !gone.others.empty()) {
     // It dies whenever it is given work; do not spin.
@@ -343,7 +435,11 @@ void WorkerGroup::Look() {
   for (const auto& worker : workers_) {
     const auto& held = worker->held();
     worker->TrimOutput();
-    if (ShouldRetire(*worker, weigh)) worker->Drain();
+    if (ShouldRetire(*worker, weigh)) {
+      worker->Drain();
+      NoteLoss();
+      changed_();
+    }
     if (held.empty() || loop_.Now() - worker->front_since() < kHeldUpMax) {
       continue;
     }

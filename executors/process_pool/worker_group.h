@@ -14,6 +14,7 @@
 #include "executors/process_pool/pool_task.h"
 #include "executors/process_pool/process_pool_options.h"
 #include "executors/process_pool/service_time.h"
+#include "executors/process_pool/spare_count.h"
 #include "executors/process_pool/worker_process.h"
 #include "executors/processes/oom_watch.h"
 #include "executors/processes/process_host.h"
@@ -22,8 +23,9 @@ namespace remuda {
 
 // The workers of one program and the tasks that wait for them: starts workers
 // as there is need, keeps them warm, gives each enough short tasks to stay
-// busy and long ones one at a time, replaces those that are old or dead. How
-// many slots it may use is the pool's decision.
+// busy and long ones one at a time, replaces those that are old or dead. While
+// workers are lost it keeps spares, greeted and told what may come, to take
+// the place of the next. How many slots it may use is the pool's decision.
 //
 // Thread: confined to the loop's.
 // Lifetime: host and options outlive it. Destruction reports nothing.
@@ -48,6 +50,7 @@ class WorkerGroup : public WorkerProcess::Owner {
   void Stop(PoolTask& task, CancelMode mode);
 
   // Slots in use: workers with tasks, and those that start because of some.
+  // Spares use none.
   size_t busy() const;
 
   // Adds its workers and what has become of them.
@@ -79,6 +82,13 @@ class WorkerGroup : public WorkerProcess::Owner {
   void Feed(WorkerProcess& worker);
   bool Prepare(PoolTask& task);
   void StartWorkers(size_t free);
+  bool StartOne(bool is_spare);
+  void StartSpares();
+  void PrepareSpares();
+  void DrainSpares();
+  void NoteLoss();
+  size_t Spares() const;
+  const PoolTask* OneHeld() const;
   void OnStartFailed(const std::string& why, const std::string& last_words,
                      bool for_good);
   void Requeue(const std::vector<PoolTask*>& tasks);
@@ -101,7 +111,9 @@ class WorkerGroup : public WorkerProcess::Owner {
   Workers dead_;
   WorkerNumbers exits_;
   absl::flat_hash_map<JobId, ServiceTime> times_;
-  int failures_ = 0;  // starts in a row that came to nothing
+  SpareCount spare_count_;
+  bool will_drain_spares_ = false;  // a timer for it runs
+  int failures_ = 0;                // starts in a row that came to nothing
   MonotonicTime next_start_;
   MonotonicTime next_weighing_;
 };

@@ -31,6 +31,7 @@ bool WorkerProcess::CanTake() const {
 
 void WorkerProcess::Send(std::span<PoolTask* const> tasks, bool with_items) {
   CHECK(CanTake() && !tasks.empty());
+  is_spare_ = false;
   if (held_.empty()) front_since_ = loop_.Now();
   std::vector<WorkerTask> sent;
   sent.reserve(tasks.size());
@@ -44,6 +45,13 @@ void WorkerProcess::Send(std::span<PoolTask* const> tasks, bool with_items) {
                     .parameters = task->parameters});
   }
   link_->Send(TasksMessage(sent, with_items));
+}
+
+void WorkerProcess::PrepareFor(const PoolTask& task) {
+  if (state_ != State::kReady || is_prepared_) return;
+  is_prepared_ = true;
+  link_->Send(PrepareMessage(
+      {.number = 0, .attempt = &task.attempt, .parameters = task.parameters}));
 }
 
 bool WorkerProcess::IsRunning(const PoolTask& task) const {

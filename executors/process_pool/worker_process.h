@@ -74,6 +74,14 @@ class WorkerProcess : private WorkerLink::Owner {
   // Whether Send() may be called: ready, and past what was taken back.
   bool CanTake() const;
 
+  // Whether it waits for another's place: it uses none of its own until it
+  // has been given a task, or is said to be no spare any more.
+  bool is_spare() const { return is_spare_; }
+  void SetSpare(bool is_spare) { is_spare_ = is_spare; }
+
+  // Tells a worker without tasks, once, what may come: imports take time.
+  void PrepareFor(const PoolTask& task);
+
   // Adds tasks of one job at the end of what it holds.
   void Send(std::span<PoolTask* const> tasks, bool with_items);
 
@@ -134,6 +142,8 @@ class WorkerProcess : private WorkerLink::Owner {
   Owner& owner_;
   std::unique_ptr<WorkerLink> link_;
   State state_ = State::kStarting;
+  bool is_spare_ = false;
+  bool is_prepared_ = false;
   MonotonicTime front_since_;
   MonotonicTime taken_back_at_;
   std::deque<PoolTask*> held_;

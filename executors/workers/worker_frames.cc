@@ -219,6 +219,19 @@ absl::StatusOr<WorkerMessage> ParseFinding(const json& message) {
   return parsed;
 }
 
+// The beginning of a message that is about tasks of one job.
+std::string MessageForJob(const char* type, const JobWork& work) {
+  return std::string("{\"type\":\"") + type +
+         "\",\"job_type\":" + JsonString(work.job.type) +
+         ",\"job\":" + Quoted(work.id.value);
+}
+
+// Rendered once for all; it cannot fail without a template.
+std::string SharedParameters(const JobWork& work) {
+  const auto shared = work.parameters.Render("null", 0);
+  return shared.ok() ? *shared : "{}";
+}
+
 }  // namespace
 
 std::string_view Name(WorkerMode mode) {
@@ -282,13 +295,9 @@ std::string PingMessage(uint64_t number) {
 std::string TasksMessage(std::span<const WorkerTask> tasks, bool with_items) {
   const WorkerTask& first = tasks[0];
   const JobWork& work = *first.attempt->work;
-  std::string message =
-      "{\"type\":\"tasks\",\"job_type\":" + JsonString(work.job.type) +
-      ",\"job\":" + Quoted(work.id.value);
+  std::string message = MessageForJob("tasks", work);
   if (work.parameters.is_constant()) {
-    // Rendered once for all; it cannot fail without a template.
-    const auto shared = work.parameters.Render("null", 0);
-    message += ",\"parameters\":" + (shared.ok() ? *shared : "{}");
+    message += ",\"parameters\":" + SharedParameters(work);
   }
   if (!work.job.outputs.to.empty()) {
     message += ",\"outputs\":" + JsonString(work.job.outputs.to);
@@ -315,6 +324,14 @@ std::string TasksMessage(std::span<const WorkerTask> tasks, bool with_items) {
     message += '}';
   }
   return message + "]}";
+}
+
+std::string PrepareMessage(const WorkerTask& task) {
+  const JobWork& work = *task.attempt->work;
+  const std::string parameters = task.parameters.empty()
+                                     ? SharedParameters(work)
+                                     : std::string(task.parameters);
+  return MessageForJob("prepare", work) + ",\"parameters\":" + parameters + "}";
 }
 
 }  // namespace remuda

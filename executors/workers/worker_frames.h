@@ -107,4 +107,8 @@ std::string PingMessage(uint64_t number);
 // handlers do not look at them.
 std::string TasksMessage(std::span<const WorkerTask> tasks, bool with_items);
 
+// For a worker that waits: tasks like this one may come, which it may make
+// itself ready for.
+std::string PrepareMessage(const WorkerTask& task);
+
 }  // namespace remuda

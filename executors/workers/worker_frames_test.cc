@@ -49,6 +49,17 @@ TEST(WorkerFramesTest, OthersTravelOneByOne) {
   EXPECT_NE(TasksMessage(batch.tasks, false).find("range"), std::string::npos);
 }
 
+TEST(WorkerFramesTest, PreparingNamesTheParametersOfATask) {
+  Batch batch = Tasks(R"({"a":1})", 1);
+  EXPECT_EQ(PrepareMessage(batch.tasks[0]),
+            R"({"type":"prepare","job_type":"python","job":"3",)"
+            R"("parameters":{"a":1}})");
+  batch.tasks[0].parameters = R"({"a":2})";
+  EXPECT_EQ(PrepareMessage(batch.tasks[0]),
+            R"({"type":"prepare","job_type":"python","job":"3",)"
+            R"("parameters":{"a":2}})");
+}
+
 TEST(WorkerFramesTest, ResultsOfOneAndOfMany) {
   auto one = ParseWorkerMessage(
       R"({"type":"result","id":"7","output":"[1]","wall_ns":5,"new":{}})");

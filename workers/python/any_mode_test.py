@@ -399,6 +399,28 @@ class ProcessModeTest(AnyMode, WorkerTest):
         self.worker.end_of(ids[-1])
         self.assertEqual(self.worker.order, ids)
 
+    def test_it_imports_what_may_come(self):
+        self.write("noted", "open('imported', 'w').close()\ndef f(): return 1\n")
+        self.prepare("noted:f")
+        self.assertTrue(os.path.exists(os.path.join(self.worker.home, "imported")))
+        self.assertEqual(self.worker.run("noted:f")["output"], "1")
+
+    def test_an_import_ahead_that_fails_is_said_by_the_task(self):
+        self.write("broken", "raise SystemExit('not now')\n")
+        self.prepare("broken:f")
+        self.assertIn("not now", self.worker.run("broken:f")["error"])
+        self.worker.send({"type": "prepare", "parameters": {"function": 7}})
+        self.write("fine", "def f(): return 1\n")
+        self.assertEqual(self.worker.run("fine:f")["output"], "1")
+
+    def prepare(self, function):
+        parameters = {"function": function, "path": [self.worker.home]}
+        self.worker.send(
+            {"type": "prepare", "job": "7", "parameters": parameters},
+            {"type": "ping", "number": 5},
+        )
+        self.worker.wait_for("pong")
+
     def test_an_import_that_was_stopped_midway_is_not_built_upon(self):
         os.mkdir(self.file("half"))
         self.write("half/part", "NAMES = ['f']")

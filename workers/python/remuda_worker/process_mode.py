@@ -97,11 +97,23 @@ class ProcessMode(Worker):
         kind = message.get("type")
         if kind == "tasks":
             self.tasks.extend(tasks_of(message))
+        elif kind == "prepare":
+            self.prepare_for(message)
         elif kind == "drain":
             self.draining = True
         elif kind == "ping":
             self.channel.send([{"type": "pong", "number": message.get("number")}])
         # A cancel of a task that is not running comes too late.
+
+    def prepare_for(self, message):
+        """Imports what the next tasks may call. What goes wrong is said by
+        the first of them."""
+        parameters = message.get("parameters") or {}
+        try:
+            folders = self.folders_of(parameters)
+            self.functions.get(parameters["function"], folders, message.get("job"))
+        except BaseException:
+            pass
 
     def run_task(self, task):
         if self.results and (

@@ -1,11 +1,12 @@
 """What a function says that it returns, before it runs."""
 
-import pathlib
+import os
+import sys
 
 # As results.py takes them, with what it makes files of.
 JSON_TYPES = (
     *(type(None), bool, int, float, str, list, tuple, dict),
-    *(bytes, bytearray, memoryview, pathlib.PurePath),
+    *(bytes, bytearray, memoryview),
 )
 
 
@@ -26,9 +27,14 @@ def returned_class(function):
 
 def cannot_be_json(kind):
     """No value of the class is JSON: neither it nor what it stands for."""
-    return not any(
-        issubclass(kind, each) or issubclass(each, kind) for each in JSON_TYPES
-    )
+    if kind is os.PathLike:
+        return False
+    types = JSON_TYPES
+    # Who says that it returns one has imported it, which takes milliseconds.
+    pathlib = sys.modules.get("pathlib")
+    if pathlib is not None:
+        types = (*types, pathlib.PurePath)
+    return not any(issubclass(kind, each) or issubclass(each, kind) for each in types)
 
 
 def finding_of(function, job):
