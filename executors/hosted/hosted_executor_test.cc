@@ -194,6 +194,28 @@ TEST_P(HostedExecutorTest, ManyCrashesAmongManyTasks) {
   }
 }
 
+TEST_P(HostedExecutorTest, AWorkerForSuspectsWaitsForTheNext) {
+  if (is_loop()) return;  // the cell names the culprit
+  for (const bool waits : {true, false}) {
+    options_.workers_max = 1;
+    options_.solos_kept = waits ? Duration(std::chrono::hours(1))
+                                : Duration(std::chrono::milliseconds(50));
+    executor_.reset();
+    Make();
+    const AttemptId guilty = Test("die");
+    const AttemptId neighbour = Start("sleep", R"({"seconds": 0.3})");
+    EXPECT_EQ(Await(guilty).ending, Ending::kCrash);
+    EXPECT_EQ(Await(neighbour).ending, Ending::kSucceeded);
+    const MonotonicTime give_up = clock_.Now() + kPatience;
+    while (!waits && executor_->workers().exits_recycled == 0 &&
+           clock_.Now() < give_up) {
+      Take();
+    }
+    EXPECT_EQ(executor_->workers().idle, waits ? 1u : 0u);
+    EXPECT_EQ(executor_->workers().exits_recycled, waits ? 0u : 1u);
+  }
+}
+
 TEST_P(HostedExecutorTest, ForceOnADeafTaskSparesItsNeighbours) {
   options_.workers_max = 1;
   options_.neighbours_max = kPatience;

@@ -166,7 +166,8 @@ void HostedGroup::PumpSuspects() {
       HostedTask* task = suspects_.front();
       suspects_.pop_front();
       if (Prepare(*task)) worker->Send({&task, 1}, command_.reads_items);
-    } else if (suspects_.empty() && !all_solo) {
+    } else if (suspects_.empty() && !all_solo &&
+               loop_.Now() >= keep_solos_until_) {
       worker->Drain();  // if it is ready; nothing else is for it
     }
   }
@@ -284,6 +285,10 @@ void HostedGroup::Sort(HostedWorker::Gone& gone) {
     }
   }
   queue_.insert(queue_.begin(), again.begin(), again.end());
+  if (unknown && !gone.tasks.empty()) {
+    keep_solos_until_ = loop_.Now() + options_.solos_kept;
+    loop_.RunAfter(options_.solos_kept, changed_);
+  }
 }
 
 void HostedGroup::Blame(HostedTask& task, const WorkerEnd& end) {

@@ -95,6 +95,7 @@ class HostedGroup : public HostedWorker::Owner {
   int failures_ = 0;  // starts in a row that came to nothing
   MonotonicTime next_start_;
   MonotonicTime next_weighing_;
+  MonotonicTime keep_solos_until_;
 };
 
 }  // namespace remuda

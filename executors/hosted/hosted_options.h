@@ -45,6 +45,10 @@ struct HostedOptions {
   // they can.
   Duration neighbours_max = std::chrono::seconds(5);
 
+  // For so long after a crash with suspects the workers in which these ran
+  // alone wait for the next.
+  Duration solos_kept = std::chrono::seconds(10);
+
   // A loop that does not answer for so long is blocked.
   Duration blocked_min = std::chrono::seconds(1);
 };
