@@ -5,8 +5,11 @@ nothing of it is left running. What cannot end before the deadline is stopped
 and handed back too, and the agent leaves in time.
 """
 
+import datetime
 import http.server
+import json
 import os
+import signal
 import pathlib
 import socketserver
 import threading
@@ -14,6 +17,14 @@ import time
 import unittest
 
 from cluster import Cluster, job_text, processes_with, wait_until
+
+# Seconds: the deadline where one is set, how long an agent then waits for its
+# results to be confirmed (AgentCore::kFlushMax), and how late a slow machine
+# may wake it.
+DRAIN = 3
+FLUSH = 10
+SLOWNESS = 30
+PATIENCE = 90
 
 HERE = pathlib.Path(os.getcwd())
 ASK = HERE / "plugins/example/ask.so"
@@ -184,8 +195,29 @@ class Drain(unittest.TestCase):
         first.process.terminate()
         cluster.agent("--slots", "process-pool=2", *KINDS[kind][3],
                       name="second")
-        self.assertEqual(first.process.wait(90), 0)
+        self.gone(cluster, first)
+
+    def gone(self, cluster, first):
+        self.assertEqual(first.process.wait(PATIENCE), 0)
         self.assertEqual(processes_with(str(cluster.folder / "first")), [])
+
+    def took(self, cluster, words):
+        """Seconds from SIGTERM to leaving, both as the agent's log has them.
+
+        `words` are how it left.
+        """
+        begun, ended = [], []
+        for line in (cluster.folder / "first.log").read_text().splitlines():
+            entry = json.loads(line)
+            if entry["event"] == "draining":
+                begun.append(entry)
+            elif entry["event"] == "drained":
+                ended.append(entry)
+        self.assertEqual((len(begun), len(ended)), (1, 1))
+        self.assertIn(words, ended[0]["message"])
+        times = [datetime.datetime.fromisoformat(
+            entry["time"].replace("Z", "+00:00")) for entry in begun + ended]
+        return (times[1] - times[0]).total_seconds()
 
     def drain(self, kind):
         with Cluster(durability="relaxed") as cluster:
@@ -195,6 +227,7 @@ class Drain(unittest.TestCase):
             if kind == "fetch":
                 wait_until(lambda: self.site.held > 0, "fetches in flight")
             self.leave(cluster, kind, first)
+            self.took(cluster, "everything is settled")
             ended = cluster.wait(job)
             self.assertEqual(ended["tasks"]["succeeded"], tasks)
             self.assertEqual(ended["infrastructure_losses"], 0)
@@ -218,10 +251,16 @@ class Drain(unittest.TestCase):
             shut.touch()
             self.site.open.clear()
             first, job, tasks = self.start(cluster, kind, 3600,
-                                           "--drain", "3s")
+                                           "--drain", f"{DRAIN}s")
             wait_until(lambda: cluster.job(job)["tasks"]["running"] >= 2,
                        "two run")
             self.leave(cluster, kind, first)
+            took = self.took(cluster, "everything is settled")
+            # What cannot end is stopped a second before the deadline, not
+            # sooner; and the agent leaves when that is settled, in any case
+            # ten seconds after it.
+            self.assertGreaterEqual(took, DRAIN - 1)
+            self.assertLess(took, DRAIN + FLUSH + SLOWNESS)
             shut.unlink()
             writer = os.open(cluster.folder / "text", os.O_RDWR)
             words = cluster.folder / "words"
@@ -247,6 +286,26 @@ class Drain(unittest.TestCase):
                 continue  # there is nothing in which it could be stuck
             with self.subTest(kind=kind):
                 self.drain_past_the_deadline(kind)
+
+    def test_it_leaves_though_nobody_confirms(self):
+        """A coordinator that stands still: the results cannot be settled."""
+        with Cluster(durability="relaxed", lease="20s") as cluster:
+            kind = "python"
+            first, job, tasks = self.start(cluster, kind, 0.02,
+                                           "--drain", f"{DRAIN}s")
+            wait_until(lambda: cluster.job(job)["tasks"]["succeeded"] > 0,
+                       "some have ended")
+            coordinator = cluster.served[0].process
+            coordinator.send_signal(signal.SIGSTOP)
+            first.process.terminate()
+            self.gone(cluster, first)
+            took = self.took(cluster, "unsettled")
+            self.assertGreaterEqual(took, DRAIN + FLUSH)
+            self.assertLess(took, DRAIN + FLUSH + SLOWNESS)
+            coordinator.send_signal(signal.SIGCONT)
+            cluster.agent("--slots", "process-pool=2", name="second")
+            ended = cluster.wait(job)
+            self.assertEqual(ended["tasks"]["succeeded"], tasks)
 
 
 if __name__ == "__main__":
