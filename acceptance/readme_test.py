@@ -51,8 +51,8 @@ class Documentation(unittest.TestCase):
             (clone / "bazel-bin/cli").mkdir(parents=True)
             (clone / "bazel-bin/cli/remuda").symlink_to(
                 pathlib.Path(REMUDA).resolve())
-            for part in ("jobs/examples", "deploy/prometheus",
-                         "workers/perl"):
+            for part in ("jobs/examples", "bench/tutorial",
+                         "deploy/prometheus", "workers/perl"):
                 shutil.copytree(ROOT / part, clone / part)
             home = pathlib.Path(folder) / "home"
             home.mkdir()

@@ -6,11 +6,12 @@ REMUDA_THUMBNAILS is how many pictures; 40 unless it says more.
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import unittest
 import zlib
 
-from cluster import job_text
+from cluster import ROOT, job_text
 from embedded_test import Folder
 
 PLUGIN = str(pathlib.Path(os.getcwd()) / "plugins/image/image.so")
@@ -96,6 +97,23 @@ class Thumbnails(Folder):
             self.assertEqual(field(ours, "width"), field(peer, "width"))
             self.assertEqual(field(ours, "height"), field(peer, "height"))
             self.assertEqual(ours.read_bytes(), peer.read_bytes(), number)
+
+    def test_the_example(self):
+        """As it lies in jobs/examples, but for where it writes."""
+        shutil.copytree(ROOT / "jobs/examples/plugins", self.folder / "example")
+        spec = self.folder / "example/thumbnails.yaml"
+        text = spec.read_text()
+        self.assertIn("/tmp/remuda-thumbnails", text)
+        spec.write_text(text.replace("/tmp/remuda-thumbnails",
+                                     str(self.folder / "out")))
+        self.remuda("run", spec, "--plugin", PLUGIN)
+        out, _ = self.remuda("results", 1, "--json")
+        rows = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual([(row["output"]["width"], row["output"]["height"])
+                          for row in rows], [(400, 300)] * 3)
+        for number in range(3):
+            made = self.folder / f"out/{number}.jpg"
+            self.assertEqual(field(made, "width"), "400")
 
     def test_the_suffix_is_the_format(self):
         self.picture("a.jpg", (900, 900))
