@@ -35,7 +35,7 @@ def work(n, milliseconds, every, how):
     if every and n % every == every // 2:
         if how == "exit":
             os._exit(7)
-        os.kill(os.getpid(), signal.SIGSEGV)
+        signal.raise_signal(signal.SIGSEGV)  # this thread, as a bug would
     return n
 
 async def wait(n, milliseconds, every, how):
