@@ -112,6 +112,7 @@ pb::Hello ToPb(const Hello& in) {
   *out.mutable_waiting() = ToPb(in.waiting);
   out.set_draining(in.draining);
   out.set_results_first(in.results_first);
+  out.set_says_backlogs(in.says_backlogs);
   return out;
 }
 
@@ -136,7 +137,8 @@ absl::StatusOr<AgentMessage> FromPb(pb::Hello& in, uint64_t sequence) {
             .waiting = {},
             .draining = in.draining(),
             .number = sequence,
-            .results_first = in.results_first()};
+            .results_first = in.results_first(),
+            .says_backlogs = in.says_backlogs()};
   for (const auto& offer : in.executors()) {
     if (!IsEnum(offer.kind(), ExecutorKind::kProcessPool)) {
       return Malformed("unknown executor");
@@ -166,6 +168,11 @@ pb::Heartbeat ToPb(const Heartbeat& in) {
     out.add_credit_executor(static_cast<uint32_t>(credit.executor));
     out.add_credit_tasks(credit.tasks);
   }
+  for (const Backlog& backlog : in.backlogs) {
+    out.add_backlog_executor(static_cast<uint32_t>(backlog.executor));
+    out.add_backlog_work(backlog.work.value);
+    out.add_backlog_tasks(backlog.tasks);
+  }
   out.set_held_tasks(in.held_tasks);
   out.set_loop_lag(in.loop_lag.count());
   out.set_draining(in.draining);
@@ -175,16 +182,18 @@ pb::Heartbeat ToPb(const Heartbeat& in) {
 
 absl::StatusOr<AgentMessage> FromPb(pb::Heartbeat& in, uint64_t sequence) {
   if (in.credit_executor_size() != in.credit_tasks_size() ||
-      in.credit_tasks_size() > kExecutorKinds) {
-    return Malformed("credit lists do not fit");
+      in.credit_tasks_size() > kExecutorKinds ||
+      in.backlog_executor_size() != in.backlog_tasks_size() ||
+      in.backlog_work_size() != in.backlog_tasks_size() ||
+      static_cast<size_t>(in.backlog_tasks_size()) > kBacklogsMax) {
+    return Malformed("credit or backlog lists do not fit");
   }
-  Heartbeat out{.sequence = sequence,
-                .last_grant = in.last_grant(),
-                .credits = {},
-                .begun = {},
-                .held_tasks = in.held_tasks(),
-                .loop_lag = Duration(in.loop_lag()),
-                .draining = in.draining()};
+  Heartbeat out;
+  out.sequence = sequence;
+  out.last_grant = in.last_grant();
+  out.held_tasks = in.held_tasks();
+  out.loop_lag = Duration(in.loop_lag());
+  out.draining = in.draining();
   for (int i = 0; i < in.credit_tasks_size(); ++i) {
     if (!IsEnum(in.credit_executor(i), ExecutorKind::kProcessPool)) {
       return Malformed("unknown executor");
@@ -192,6 +201,15 @@ absl::StatusOr<AgentMessage> FromPb(pb::Heartbeat& in, uint64_t sequence) {
     out.credits.push_back(
         {.executor = static_cast<ExecutorKind>(in.credit_executor(i)),
          .tasks = in.credit_tasks(i)});
+  }
+  for (int i = 0; i < in.backlog_tasks_size(); ++i) {
+    if (!IsEnum(in.backlog_executor(i), ExecutorKind::kProcessPool)) {
+      return Malformed("unknown executor");
+    }
+    out.backlogs.push_back(
+        {.executor = static_cast<ExecutorKind>(in.backlog_executor(i)),
+         .work = WorkKey{in.backlog_work(i)},
+         .tasks = in.backlog_tasks(i)});
   }
   auto begun = BegunFrom(in.begun());
   if (!begun.ok()) return begun.status();
@@ -460,7 +478,7 @@ pb::StopTasks ToPb(const StopTasks& in) {
 
 absl::StatusOr<CoordinatorMessage> FromPb(pb::StopTasks& in, uint64_t) {
   if (TooLong(in.items())) return Malformed("too many jobs");
-  if (!IsEnum(in.reason(), StopTasks::Reason::kFenced)) {
+  if (!IsEnum(in.reason(), StopTasks::Reason::kRetracted)) {
     return Malformed("unknown reason");
   }
   StopTasks out{.reason = static_cast<StopTasks::Reason>(in.reason()),

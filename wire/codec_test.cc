@@ -31,6 +31,26 @@ JobFinding AnyFinding() {
           .longest = milliseconds(1'960)};
 }
 
+Heartbeat AnyHeartbeat() {
+  return Heartbeat{
+      .sequence = 5,
+      .last_grant = 4,
+      .credits = {{.executor = ExecutorKind::kThreadPool, .tasks = 640},
+                  {.executor = ExecutorKind::kAsync, .tasks = 0}},
+      .backlogs = {{.executor = ExecutorKind::kThreadPool,
+                    .work = WorkKey{0xfedcba9876543210u},
+                    .tasks = 600},
+                   {.executor = ExecutorKind::kAsync,
+                    .work = WorkKey{7},
+                    .tasks = 1}},
+      .begun =
+          {{.executor = ExecutorKind::kThreadPool,
+            .attempt = {.job = JobId{3}, .task = 4096, .fence = Fence{9}}}},
+      .held_tasks = 17,
+      .loop_lag = milliseconds(3),
+      .draining = true};
+}
+
 std::vector<AgentMessage> AgentMessages() {
   const EndingRun failed{.tasks = {.first = 1030, .count = 1},
                          .fence = Fence{2},
@@ -57,19 +77,10 @@ std::vector<AgentMessage> AgentMessages() {
             .waiting = {kRanges[2]},
             .draining = true,
             .number = 12,
-            .results_first = 99},
+            .results_first = 99,
+            .says_backlogs = true},
       Hello{},
-      Heartbeat{
-          .sequence = 5,
-          .last_grant = 4,
-          .credits = {{.executor = ExecutorKind::kThreadPool, .tasks = 640},
-                      {.executor = ExecutorKind::kAsync, .tasks = 0}},
-          .begun =
-              {{.executor = ExecutorKind::kThreadPool,
-                .attempt = {.job = JobId{3}, .task = 4096, .fence = Fence{9}}}},
-          .held_tasks = 17,
-          .loop_lag = milliseconds(3),
-          .draining = true},
+      AnyHeartbeat(),
       Heartbeat{},
       Results{.sequence = 77,
               .batches = {{.job = JobId{3},
@@ -127,7 +138,7 @@ std::vector<CoordinatorMessage> CoordinatorMessages() {
                         .tasks = {.first = 0, .count = 1'000'000},
                         .fence = Fence{3},
                         .items = ""}}},
-      StopTasks{.reason = StopTasks::Reason::kFenced,
+      StopTasks{.reason = StopTasks::Reason::kRetracted,
                 .items = {{.job = JobId{3}, .whole_job = true, .tasks = {}},
                           {.job = JobId{4},
                            .whole_job = false,

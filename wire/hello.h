@@ -56,6 +56,8 @@ struct Hello {
   // The oldest sequence of Results and LogChunks not acked yet (the next one
   // if all are), so that a gap is seen. 0: not said, the first one counts.
   uint64_t results_first = 0;
+  // Its heartbeats say the backlogs, and it gives back what is retracted.
+  bool says_backlogs = false;
 
   friend bool operator==(const Hello&, const Hello&) = default;
 };

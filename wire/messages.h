@@ -11,6 +11,7 @@
 #include "jobs/index_ranges.h"
 #include "jobs/outcome.h"
 #include "jobs/states.h"
+#include "wire/executor_reports.h"
 #include "wire/findings.h"
 #include "wire/hello.h"
 
@@ -54,30 +55,13 @@ struct Refusal {
   friend bool operator==(const Refusal&, const Refusal&) = default;
 };
 
-// How many tasks of one executor the agent is willing to hold at once, as an
-// absolute number: what it holds counts against it. Zero when draining.
-struct Credit {
-  ExecutorKind executor = ExecutorKind::kAsync;
-  uint64_t tasks = 0;
-
-  friend bool operator==(const Credit&, const Credit&) = default;
-};
-
-// The last attempt that was given to an executor. What the agent was granted
-// before it for that executor has begun too, or never will.
-struct LastBegun {
-  ExecutorKind executor = ExecutorKind::kAsync;
-  AttemptId attempt;
-
-  friend bool operator==(const LastBegun&, const LastBegun&) = default;
-};
-
 // Agent -> coordinator, every interval, when credit changes and soon after an
 // attempt began. Renews the lease of everything the session holds.
 struct Heartbeat {
   uint64_t sequence = 0;
   uint64_t last_grant = 0;  // Grant.sequence seen last, repairs a lost push
   std::vector<Credit> credits;
+  std::vector<Backlog> backlogs;
   std::vector<LastBegun> begun;
   uint64_t held_tasks = 0;
   Duration loop_lag = Duration::zero();
@@ -123,9 +107,10 @@ struct Grant {
   friend bool operator==(const Grant&, const Grant&) = default;
 };
 
-// Coordinator -> agent: stop these, whatever their fence.
+// Coordinator -> agent: stop these, whatever their fence. Retracted ones only
+// if they have not begun; the agent reports those as never started.
 struct StopTasks {
-  enum class Reason : uint8_t { kCancelled, kFenced };
+  enum class Reason : uint8_t { kCancelled, kFenced, kRetracted };
   struct Item {
     JobId job;
     bool whole_job = false;
