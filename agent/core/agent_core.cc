@@ -242,6 +242,7 @@ bool AgentCore::Accept(const AgentTime& now, GrantedRange& range) {
     return true;
   }
   WaitingRange waiting = {.work = *std::move(work),
+                          .key = definitions_.KeyOf(range.job),
                           .tasks = range.tasks,
                           .fence = range.fence,
                           .granted_at = now.monotonic};
@@ -287,7 +288,34 @@ void AgentCore::HandBack(ExecutorKind executor, const FencedRange& tasks,
   results_.AddNotStarted(executor, tasks, ending);
 }
 
+// What has begun runs on; whether it did is what the coordinator asks.
+void AgentCore::Retract(MonotonicTime now, const StopTasks& stop) {
+  for (size_t place = 0; place < lanes_.size(); ++place) {
+    if (!lanes_[place].has_value()) continue;
+    Lane& lane = *lanes_[place];
+    uint64_t retracted = 0;
+    for (const StopTasks::Item& item : stop.items) {
+      std::vector<IndexRange> ranges = item.tasks;
+      if (item.whole_job) ranges = {{.first = 0, .count = UINT64_MAX}};
+      for (const IndexRange& tasks : ranges) {
+        if (tasks.count > UINT64_MAX - tasks.first) continue;  // hostile
+        for (const FencedRange& gone :
+             lane.waiting.RemoveTasks(item.job, tasks, std::nullopt)) {
+          retracted += gone.tasks.count;
+          HandBack(static_cast<ExecutorKind>(place), gone, Ending::kEvicted);
+        }
+      }
+    }
+    counters_.executors[place].retracted += retracted;
+    if (retracted > 0) lane.credit.Forget(now);
+  }
+}
+
 void AgentCore::On(const AgentTime& now, const StopTasks& stop) {
+  if (stop.reason == StopTasks::Reason::kRetracted) {
+    Retract(now.monotonic, stop);
+    return;
+  }
   for (const StopTasks::Item& item : stop.items) {
     std::vector<IndexRange> ranges = item.tasks;
     if (item.whole_job) ranges = {{.first = 0, .count = UINT64_MAX}};
@@ -370,7 +398,17 @@ void AgentCore::SelfFence(MonotonicTime now) {
 void AgentCore::OnOutcomes(const AgentTime& now, ExecutorKind executor,
                            std::vector<Outcome> outcomes) {
   if (outcomes.empty()) return;
-  Duration wall = Duration::zero();
+  Lane* lane = LaneOf(executor);
+  struct {
+    WorkKey work;
+    uint64_t count = 0;
+    Duration wall = Duration::zero();
+  } alike;
+  const auto count = [&] {
+    counters_.executors[PlaceOf(executor)].busy += alike.wall;
+    if (lane == nullptr || alike.count == 0) return;
+    lane->credit.OnEnded(now.monotonic, alike.work, alike.count, alike.wall);
+  };
   for (Outcome& outcome : outcomes) {
     const std::optional<RunningAttempt> running = running_.Take(outcome.id);
     if (!running.has_value()) {
@@ -380,15 +418,16 @@ void AgentCore::OnOutcomes(const AgentTime& now, ExecutorKind executor,
       }
       continue;
     }
-    wall += outcome.wall;
+    if (running->work != alike.work) {
+      count();
+      alike = {.work = running->work};
+    }
+    ++alike.count;
+    alike.wall += outcome.wall;
     findings_.ForgetProgress(outcome.id.job, outcome.id.task);
     EndedAttempt(now, *running, std::move(outcome));
   }
-  if (Lane* lane = LaneOf(executor); lane != nullptr) {
-    lane->credit.OnEnded(now.monotonic, outcomes.size(), wall,
-                         running_.size(executor));
-  }
-  counters_.executors[PlaceOf(executor)].busy += wall;
+  count();
 }
 
 void AgentCore::EndedAttempt(const AgentTime& now,
@@ -428,6 +467,9 @@ void AgentCore::OnStartRefused(const AgentTime& now, StartAttempts batch,
   for (const Attempt& attempt : batch.attempts) {
     const std::optional<RunningAttempt> running = running_.Take(attempt.id);
     if (!running.has_value()) continue;
+    if (Lane* lane = LaneOf(batch.executor); lane != nullptr) {
+      lane->credit.OnNotStarted(running->work, 1);
+    }
     const FencedRange named = {.job = attempt.id.job,
                                .tasks = {attempt.id.task, 1},
                                .fence = attempt.id.fence};

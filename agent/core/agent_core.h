@@ -99,6 +99,9 @@ class AgentCore {
       RunningAttempts::kKillGrace - std::chrono::milliseconds(100);
   // After the drain deadline, for results to be confirmed.
   static constexpr Duration kFlushMax = std::chrono::seconds(10);
+  // What waits for so long is more than its executor gets done: all but as
+  // many tasks as there are slots go back.
+  static constexpr Duration kWaitMax = std::chrono::seconds(2);
   // The coordinator hears of an attempt's beginning at once, unless it heard
   // of others so shortly before.
   static constexpr Duration kBegunPause = std::chrono::milliseconds(100);
@@ -166,6 +169,9 @@ class AgentCore {
   void Fail(const AgentTime& now, ExecutorKind executor,
             const FencedRange& tasks, const std::string& why);
   void HandBack(ExecutorKind executor, const FencedRange& tasks, Ending ending);
+  void Retract(MonotonicTime now, const StopTasks& stop);
+  void ShedBacklogs(MonotonicTime now);
+  std::optional<MonotonicTime> ShedTime(const Lane& lane) const;
   void Fence(MonotonicTime now, const FencedRange& tasks);
   void SelfFence(MonotonicTime now);
   void EndedAttempt(const AgentTime& now, const RunningAttempt& running,
@@ -181,7 +187,7 @@ class AgentCore {
   void StartWork(MonotonicTime now, const ExecutorCapacities& room,
                  AgentOutput& output);
   void KeepStartable(MonotonicTime now, ExecutorKind executor,
-                     std::vector<Attempt>& attempts);
+                     WaitingWork::Taken& taken);
   Duration KeepPatience() const;
   void KeepOld(MonotonicTime now, AgentOutput& output);
   void MoveLogs();

@@ -114,7 +114,36 @@ void AgentCore::OnTime(MonotonicTime now) {
       running_.Ask(id, StopReason::kEvicted, now);
     }
   }
+  ShedBacklogs(now);
   running_.OnTime(now);
+}
+
+std::optional<MonotonicTime> AgentCore::ShedTime(const Lane& lane) const {
+  if (lane.waiting.size() <= lane.slots || !takes_work() ||
+      !registration_.registered()) {
+    return std::nullopt;
+  }
+  return *lane.waiting.oldest() + kWaitMax;
+}
+
+// A backlog hides a round trip. One that hides much more keeps tasks from
+// agents that have nothing to do, and others from their turn.
+void AgentCore::ShedBacklogs(MonotonicTime now) {
+  for (size_t place = 0; place < lanes_.size(); ++place) {
+    if (!lanes_[place].has_value()) continue;
+    Lane& lane = *lanes_[place];
+    const std::optional<MonotonicTime> due = ShedTime(lane);
+    if (!due.has_value() || now < *due) continue;
+    const uint64_t beyond = lane.waiting.size() - lane.slots;
+    for (const FencedRange& gone : lane.waiting.RemoveBeyond(lane.slots)) {
+      HandBack(static_cast<ExecutorKind>(place), gone, Ending::kEvicted);
+    }
+    counters_.executors[place].shed += beyond;
+    lane.credit.Forget(now);
+    Note(false, "backlog_shed",
+         "hands back " + std::to_string(beyond) +
+             " tasks, which have waited longer than a backlog should");
+  }
 }
 
 bool AgentCore::takes_work() const {
@@ -126,16 +155,13 @@ bool AgentCore::takes_work() const {
 }
 
 uint64_t AgentCore::CreditOf(const Lane& lane) const {
-  return takes_work() ? lane.credit.tasks() : 0;
+  return takes_work() ? lane.credit.tasks(lane.waiting.by_work()) : 0;
 }
 
 bool AgentCore::CreditIsNews() const {
   for (const std::optional<Lane>& lane : lanes_) {
     if (!lane.has_value()) continue;
-    const uint64_t announced = lane->credit.announced();
-    const uint64_t credit = CreditOf(*lane);
-    if (credit > announced + announced / 4) return true;
-    if (credit == 0 && announced > 0) return true;
+    if (lane->credit.IsNews(CreditOf(*lane))) return true;
   }
   return false;
 }
@@ -203,7 +229,8 @@ void AgentCore::SendHello(MonotonicTime now, AgentOutput& output) {
                  .waiting = {},
                  .draining = drain_deadline_.has_value(),
                  .number = registration_.OnHelloSent(now),
-                 .results_first = outbox_.acked_up_to() + 1};
+                 .results_first = outbox_.acked_up_to() + 1,
+                 .says_backlogs = true};
   if (hello.held.size() > kHeldRangesMax) {
     for (std::optional<Lane>& lane : lanes_) {
       if (!lane.has_value()) continue;
@@ -266,6 +293,10 @@ void AgentCore::SendHeartbeat(MonotonicTime now, AgentOutput& output) {
     credit.OnAnnounced(tasks);
     heartbeat.credits.push_back(
         {.executor = static_cast<ExecutorKind>(place), .tasks = tasks});
+    const std::vector<Backlog> backlogs =
+        credit.backlogs(static_cast<ExecutorKind>(place));
+    heartbeat.backlogs.insert(heartbeat.backlogs.end(), backlogs.begin(),
+                              backlogs.end());
   }
   was_draining_announced_ = drain_deadline_.has_value();
   ToldBegun(now);
@@ -287,13 +318,12 @@ void AgentCore::StartWork(MonotonicTime now, const ExecutorCapacities& room,
          .slots = static_cast<size_t>(
              lane.slots - std::min<uint64_t>(lane.slots, running))});
     if (taken.attempts.empty()) continue;
-    lane.credit.OnStarted(now, running);
     more_to_start_ |=
         taken.attempts.size() == kStartsMax && lane.waiting.size() > 0;
-    KeepStartable(now, executor, taken.attempts);
+    KeepStartable(now, executor, taken);
     counters_.executors[place].started += taken.attempts.size();
-    for (const auto& [at, attempts] : taken.granted) {
-      counters_.executors[place].start_delay.Observe(now - at, attempts);
+    for (const WaitingWork::Taken::Granted& of : taken.granted) {
+      counters_.executors[place].start_delay.Observe(now - of.at, of.attempts);
     }
     if (taken.attempts.empty()) continue;
     lane.begun = taken.attempts.back().id;
@@ -306,18 +336,27 @@ void AgentCore::StartWork(MonotonicTime now, const ExecutorCapacities& room,
 // Notes the attempts as running. One that has not stopped since it was fenced
 // cannot run a second time under the same name, and goes back.
 void AgentCore::KeepStartable(MonotonicTime now, ExecutorKind executor,
-                              std::vector<Attempt>& attempts) {
+                              WaitingWork::Taken& taken) {
+  std::vector<Attempt>& attempts = taken.attempts;
   size_t kept = 0;
-  for (Attempt& attempt : attempts) {
-    const AttemptId& id = attempt.id;
-    if (!running_.Add(id, executor, now, attempt.work->job.timeout)) {
-      HandBack(executor,
-               {.job = id.job, .tasks = {id.task, 1}, .fence = id.fence},
-               Ending::kEvicted);
-      continue;
+  size_t at = 0;
+  for (const WaitingWork::Taken::Granted& alike : taken.granted) {
+    const size_t kept_before = kept;
+    for (const size_t end = at + alike.attempts; at < end; ++at) {
+      Attempt& attempt = attempts[at];
+      const AttemptId& id = attempt.id;
+      if (!running_.Add(id, executor, now, attempt.work->job.timeout,
+                        alike.work)) {
+        HandBack(executor,
+                 {.job = id.job, .tasks = {id.task, 1}, .fence = id.fence},
+                 Ending::kEvicted);
+        continue;
+      }
+      if (at != kept) attempts[kept] = std::move(attempt);
+      ++kept;
     }
-    if (&attempt != &attempts[kept]) attempts[kept] = std::move(attempt);
-    ++kept;
+    if (kept == kept_before) continue;
+    LaneOf(executor)->credit.OnStarted(now, alike.work, kept - kept_before);
   }
   attempts.resize(kept);
 }
@@ -411,6 +450,9 @@ std::optional<MonotonicTime> AgentCore::next_time() const {
   sooner(running_.next_time());
   if (gathered_since_.has_value()) sooner(*gathered_since_ + KeepPatience());
   sooner(keep_at_);
+  for (const std::optional<Lane>& lane : lanes_) {
+    if (lane.has_value()) sooner(ShedTime(*lane));
+  }
   if (registration_.registered()) sooner(findings_.next_time());
   if (begun_untold_ && handed_back_.size() == 0 && begun_told_at_.has_value() &&
       registration_.registered()) {

@@ -31,6 +31,8 @@ struct AgentCounters {
     uint64_t started = 0;
     std::array<uint64_t, kEndings> ended = {};  // by Ending, as recorded
     uint64_t not_started = 0;  // handed back or cancelled while waiting
+    uint64_t retracted = 0;    // of these, wanted back by the coordinator
+    uint64_t shed = 0;         // more than the executor gets done
     Duration busy = Duration::zero();
     // From a grant's receipt to giving its task to the executor.
     BucketCounts start_delay{kStartDelayBounds};

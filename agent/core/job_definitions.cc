@@ -27,7 +27,7 @@ absl::StatusOr<std::shared_ptr<const JobWork>> Parse(
 
 void JobDefinitions::Define(const JobDefinition& definition) {
   if (auto found = jobs_.find(definition.job);
-      found != jobs_.end() && found->second.ok()) {
+      found != jobs_.end() && found->second.work.ok()) {
     return;
   }
   absl::StatusOr<std::shared_ptr<const JobWork>> work = Parse(definition);
@@ -35,14 +35,16 @@ void JobDefinitions::Define(const JobDefinition& definition) {
     work = absl::InvalidArgumentError("this agent cannot run the job: " +
                                       std::string(work.status().message()));
   }
-  jobs_.insert_or_assign(definition.job, std::move(work));
+  const WorkKey key = work.ok() ? WorkKeyOf((*work)->job) : WorkKey{};
+  jobs_.insert_or_assign(definition.job,
+                         Known{.work = std::move(work), .key = key});
 }
 
 absl::StatusOr<std::shared_ptr<const JobWork>> JobDefinitions::Find(
     JobId job) const {
   auto found = jobs_.find(job);
   if (found == jobs_.end()) return absl::NotFoundError("job not defined");
-  return found->second;
+  return found->second.work;
 }
 
 void JobDefinitions::Trim(const std::function<bool(JobId)>& is_needed) {

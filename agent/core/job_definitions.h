@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "jobs/attempt.h"
 #include "jobs/ids.h"
+#include "jobs/work_key.h"
 #include "wire/messages.h"
 
 namespace remuda {
@@ -33,6 +34,9 @@ class JobDefinitions {
   //         InvalidArgument with the reason if it cannot be understood.
   absl::StatusOr<std::shared_ptr<const JobWork>> Find(JobId job) const;
 
+  // Of one that Find() gives.
+  WorkKey KeyOf(JobId job) const { return jobs_.at(job).key; }
+
   // Forgets all. What waits or runs keeps what it uses.
   void Clear() { jobs_.clear(); }
 
@@ -43,7 +47,11 @@ class JobDefinitions {
 
  private:
   const size_t definitions_max_;
-  std::map<JobId, absl::StatusOr<std::shared_ptr<const JobWork>>> jobs_;
+  struct Known {
+    absl::StatusOr<std::shared_ptr<const JobWork>> work;
+    WorkKey key;
+  };
+  std::map<JobId, Known> jobs_;
 };
 
 }  // namespace remuda

@@ -10,13 +10,14 @@ constexpr MonotonicTime kNever = MonotonicTime::max();
 }  // namespace
 
 bool RunningAttempts::Add(const AttemptId& id, ExecutorKind executor,
-                          MonotonicTime now, Duration timeout) {
+                          MonotonicTime now, Duration timeout, WorkKey work) {
   const bool timed = timeout > Duration::zero() && timeout < kNever - now;
   const bool added =
       running_
           .emplace(id, RunningAttempt{.started = now,
                                       .due = timed ? now + timeout : kNever,
                                       .timeout = timeout,
+                                      .work = work,
                                       .executor = executor})
           .second;
   if (!added) return false;

@@ -14,6 +14,7 @@
 #include "jobs/index_ranges.h"
 #include "jobs/outcome.h"
 #include "jobs/states.h"
+#include "jobs/work_key.h"
 
 namespace remuda {
 
@@ -31,6 +32,7 @@ struct RunningAttempt {
   MonotonicTime started{};
   MonotonicTime due{};  // of the next step against it, if it has one
   Duration timeout = Duration::zero();
+  WorkKey work;
   ExecutorKind executor = ExecutorKind::kAsync;
   StopReason reason = StopReason::kNone;
   bool forced = false;
@@ -59,7 +61,7 @@ class RunningAttempts {
   // False if that very attempt still runs, which only happens if it was given
   // up and granted once more.
   bool Add(const AttemptId& id, ExecutorKind executor, MonotonicTime now,
-           Duration timeout);
+           Duration timeout, WorkKey work = {});
 
   // Empty if it is not known, which an outcome may be that crossed with a
   // refused start.

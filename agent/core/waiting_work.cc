@@ -46,7 +46,7 @@ WaitingRange SliceOf(const WaitingRange& range, const IndexRange& part) {
 }
 
 void WaitingWork::Push(WaitingRange range) {
-  size_ += range.tasks.count;
+  Count(range.key, range.tasks.count);
   ranges_.push_back(std::move(range));
 }
 
@@ -67,14 +67,16 @@ WaitingWork::Taken WaitingWork::Take(Room room) {
       taken.attempts.push_back(
           {.id = id, .work = front.work, .item = TakeItem(front)});
     }
-    if (!taken.granted.empty() && taken.granted.back().at == front.granted_at) {
+    if (!taken.granted.empty() && taken.granted.back().at == front.granted_at &&
+        taken.granted.back().work == front.key) {
       taken.granted.back().attempts += count;
     } else {
-      taken.granted.push_back({.at = front.granted_at, .attempts = count});
+      taken.granted.push_back(
+          {.at = front.granted_at, .work = front.key, .attempts = count});
     }
     room.attempts -= count;
     room.slots -= std::min(room.slots, count);
-    size_ -= count;
+    Uncount(front.key, count);
     if (front.tasks.count == 0) ranges_.pop_front();
   }
   return taken;
@@ -91,6 +93,7 @@ std::vector<FencedRange> WaitingWork::RemoveAll() {
   std::vector<FencedRange> removed = List();
   ranges_.clear();
   size_ = 0;
+  by_work_.clear();
   return removed;
 }
 
@@ -99,7 +102,7 @@ std::vector<FencedRange> WaitingWork::RemoveJob(JobId job) {
   std::deque<WaitingRange> kept;
   for (WaitingRange& range : ranges_) {
     if (range.work->id == job) {
-      size_ -= range.tasks.count;
+      Uncount(range.key, range.tasks.count);
       removed.push_back(Named(range));
     } else {
       kept.push_back(std::move(range));
@@ -107,6 +110,39 @@ std::vector<FencedRange> WaitingWork::RemoveJob(JobId job) {
   }
   ranges_ = std::move(kept);
   return removed;
+}
+
+std::vector<FencedRange> WaitingWork::RemoveBeyond(uint64_t kept) {
+  std::vector<FencedRange> removed;
+  while (size_ > kept) {
+    WaitingRange& last = ranges_.back();
+    const uint64_t count = std::min(last.tasks.count, size_ - kept);
+    last.tasks.count -= count;
+    removed.push_back({.job = last.work->id,
+                       .tasks = {End(last.tasks), count},
+                       .fence = last.fence});
+    Uncount(last.key, count);
+    if (last.tasks.count == 0) ranges_.pop_back();
+  }
+  std::reverse(removed.begin(), removed.end());
+  return removed;
+}
+
+std::optional<MonotonicTime> WaitingWork::oldest() const {
+  if (ranges_.empty()) return std::nullopt;
+  return ranges_.front().granted_at;
+}
+
+void WaitingWork::Count(WorkKey work, uint64_t tasks) {
+  size_ += tasks;
+  by_work_[work] += tasks;
+}
+
+void WaitingWork::Uncount(WorkKey work, uint64_t tasks) {
+  size_ -= tasks;
+  const auto counted = by_work_.find(work);
+  counted->second -= tasks;
+  if (counted->second == 0) by_work_.erase(counted);
 }
 
 std::vector<FencedRange> WaitingWork::RemoveTasks(JobId job,
@@ -124,7 +160,7 @@ std::vector<FencedRange> WaitingWork::RemoveTasks(JobId job,
     }
     removed.push_back(
         {.job = job, .tasks = {first, end - first}, .fence = range.fence});
-    size_ -= end - first;
+    Uncount(range.key, end - first);
     if (first > range.tasks.first) {
       kept.push_back(
           SliceOf(range, {range.tasks.first, first - range.tasks.first}));

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +13,7 @@
 #include "jobs/attempt.h"
 #include "jobs/ids.h"
 #include "jobs/index_ranges.h"
+#include "jobs/work_key.h"
 #include "wire/messages.h"
 
 namespace remuda {
@@ -21,6 +22,7 @@ namespace remuda {
 struct WaitingRange {
   // Shared with the attempts made of it.
   std::shared_ptr<const JobWork> work;
+  WorkKey key;
   IndexRange tasks;
   Fence fence;
   MonotonicTime granted_at{};
@@ -46,10 +48,11 @@ class WaitingWork {
   struct Taken {
     struct Granted {
       MonotonicTime at{};
+      WorkKey work;
       size_t attempts = 0;
     };
     std::vector<Attempt> attempts;
-    std::vector<Granted> granted;  // the same ones, by when they were
+    std::vector<Granted> granted;  // the same ones, by when and what
   };
 
   void Push(WaitingRange range);
@@ -60,14 +63,24 @@ class WaitingWork {
   std::vector<FencedRange> RemoveJob(JobId job);
   std::vector<FencedRange> RemoveTasks(JobId job, const IndexRange& tasks,
                                        std::optional<Fence> fence);
+  // All but the first so many, which would start the soonest.
+  std::vector<FencedRange> RemoveBeyond(uint64_t kept);
 
   uint64_t size() const { return size_; }
+  // Of each kind of work, never 0.
+  const std::map<WorkKey, uint64_t>& by_work() const { return by_work_; }
+  // When the first in line was granted.
+  std::optional<MonotonicTime> oldest() const;
   // In the order granted.
   std::vector<FencedRange> List() const;
 
  private:
+  void Count(WorkKey work, uint64_t tasks);
+  void Uncount(WorkKey work, uint64_t tasks);
+
   std::deque<WaitingRange> ranges_;
   uint64_t size_ = 0;
+  std::map<WorkKey, uint64_t> by_work_;
 };
 
 // The part of a range, which must lie within it, with its items found.
