@@ -1,11 +1,34 @@
 #include "coordinator/core/agent_table.h"
 
+#include <algorithm>
+
 namespace remuda {
 
 uint64_t AgentEntry::free_credit(ExecutorKind executor) const {
   const auto at = static_cast<size_t>(executor);
-  if (!takes_work() || credit[at] <= outstanding[at]) return 0;
-  return credit[at] - outstanding[at];
+  if (!takes_work()) return 0;
+  const uint64_t most = std::min(credit[at], session->ceilings[at].tasks);
+  return most <= outstanding[at] ? 0 : most - outstanding[at];
+}
+
+uint64_t AgentEntry::LimitOf(ExecutorKind executor, WorkKey work) const {
+  if (!session->says_backlogs) return UINT64_MAX;
+  const uint64_t most =
+      std::max<uint64_t>(slots[static_cast<size_t>(executor)], 1);
+  for (const Backlog& backlog : session->backlogs) {
+    if (backlog.executor != executor || backlog.work != work) continue;
+    return most + std::min(backlog.tasks, kCreditMax);
+  }
+  return most;
+}
+
+ReadyQueue::Load AgentEntry::LoadOf(ExecutorKind executor) const {
+  const auto at = static_cast<size_t>(executor);
+  if (!takes_work() || !session->says_backlogs) return ReadyQueue::Load::kFull;
+  if (outstanding[at] > slots[at]) return ReadyQueue::Load::kBehind;
+  return outstanding[at] < std::min(slots[at], credit[at])
+             ? ReadyQueue::Load::kSpare
+             : ReadyQueue::Load::kFull;
 }
 
 AgentState AgentEntry::state() const {
@@ -16,6 +39,10 @@ AgentState AgentEntry::state() const {
 AgentEntry& AgentTable::Register(const AgentRegistered& registered) {
   AgentEntry& entry = agents_[registered.agent];
   entry.registered = registered;
+  entry.slots = {};
+  for (const ExecutorOffer& offer : registered.executors) {
+    entry.slots[static_cast<size_t>(offer.kind)] = offer.slots;
+  }
   by_instance_[registered.instance] = registered.agent;
   return entry;
 }

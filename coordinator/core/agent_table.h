@@ -16,9 +16,13 @@
 #include "coordinator/core/ready_queue.h"
 #include "jobs/ids.h"
 #include "jobs/states.h"
+#include "jobs/work_key.h"
 #include "wire/messages.h"
 
 namespace remuda {
+
+// Of what an agent says it is willing to hold.
+inline constexpr uint64_t kCreditMax = 1u << 20;
 
 // One registration of an agent over one connection, in this term.
 struct Session {
@@ -45,6 +49,18 @@ struct Session {
     std::string process;
   };
   std::optional<Held> unconfirmed;
+
+  // What it says of its backlogs; an agent that says nothing holds what its
+  // credit allows of any work.
+  bool says_backlogs = false;
+  std::vector<Backlog> backlogs;
+  // Per executor: it holds no more until it has answered to that Grant, with
+  // which it got work of which it holds less than its credit says.
+  struct Ceiling {
+    uint64_t tasks = UINT64_MAX;
+    uint64_t until_grant = 0;
+  };
+  std::array<Ceiling, kExecutorKinds> ceilings;
 };
 
 // What the core knows of one agent. What is registered and granted is state;
@@ -52,6 +68,7 @@ struct Session {
 struct AgentEntry {
   AgentRegistered registered;
   std::set<GrantId> grants;
+  std::array<uint64_t, kExecutorKinds> slots{};
   std::array<uint64_t, kExecutorKinds> outstanding{};  // running tasks
 
   // Without one, the agent has not come back since the coordinator's start,
@@ -68,15 +85,23 @@ struct AgentEntry {
   // Per executor, the newest grant of which something is known to have begun:
   // of the older ones all has.
   std::array<GrantId, kExecutorKinds> begun{};
-  // Per executor, the classes of the ready queue that it can run, and whether
-  // it stands there as free.
+  // Per executor, when waiting tasks were wanted back last; and the least
+  // priority that it was granted since it had nothing.
+  std::array<MonotonicTime, kExecutorKinds> retracted_at{};
+  std::array<int32_t, kExecutorKinds> priority_least{};
+  // Per executor, the classes of the ready queue that it can run, and how it
+  // stands there.
   std::array<std::vector<ClassId>, kExecutorKinds> classes;
   std::array<bool, kExecutorKinds> is_free{};
+  std::array<ReadyQueue::Load, kExecutorKinds> load{};
 
   bool takes_work() const {
     return session.has_value() && !suspect && !session->draining;
   }
   uint64_t free_credit(ExecutorKind executor) const;
+  // The most tasks of that work that it should hold. Needs a session.
+  uint64_t LimitOf(ExecutorKind executor, WorkKey work) const;
+  ReadyQueue::Load LoadOf(ExecutorKind executor) const;
   AgentState state() const;
 };
 

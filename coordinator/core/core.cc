@@ -5,6 +5,7 @@
 
 #include "coordinator/core/dispatcher.h"
 #include "coordinator/core/restore.h"
+#include "coordinator/core/retraction.h"
 #include "coordinator/core/sessions.h"
 #include "coordinator/core/state.h"
 #include "coordinator/core/submissions.h"
@@ -52,12 +53,17 @@ void Core::OnTime(const Now& now) {
 
 std::optional<MonotonicTime> Core::next_time() const {
   const std::optional<MonotonicTime> wake = state_->agents.next_wake();
-  const std::optional<MonotonicTime> due = state_->next_due();
-  if (wake.has_value() && due.has_value()) return std::min(*wake, *due);
-  return wake.has_value() ? wake : due;
+  std::optional<MonotonicTime> next = wake;
+  for (const auto& due : {state_->next_due(), state_->retract_at}) {
+    if (due.has_value()) next = std::min(next.value_or(*due), *due);
+  }
+  return next;
 }
 
-void Core::Dispatch(const Now& now) { DispatchTasks(*state_, now); }
+void Core::Dispatch(const Now& now) {
+  DispatchTasks(*state_, now);
+  RetractTasks(*state_, now);
+}
 
 Output Core::TakeOutput() { return state_->TakeOutput(); }
 

@@ -5,6 +5,8 @@
 #include <variant>
 
 #include "base/check.h"
+#include "jobs/index_ranges.h"
+#include "jobs/work_key.h"
 
 namespace remuda {
 
@@ -150,6 +152,57 @@ void ScriptedAgent::Beat(uint64_t credit, ExecutorKind kind) {
   heartbeat.last_grant = last_grant_;
   heartbeat.credits = {{.executor = kind, .tasks = credit}};
   Send(heartbeat);
+}
+
+void ScriptedAgent::BeatBacklog(uint64_t credit, uint64_t backlog) {
+  Heartbeat heartbeat;
+  heartbeat.sequence = ++heartbeat_;
+  heartbeat.last_grant = last_grant_;
+  heartbeat.credits = {{.executor = ExecutorKind::kAsync, .tasks = credit}};
+  if (backlog > 0) {
+    heartbeat.backlogs = {{.executor = ExecutorKind::kAsync,
+                           .work = WorkKeyOf(*NoopJob(1).job),
+                           .tasks = backlog}};
+  }
+  Send(heartbeat);
+}
+
+uint64_t ScriptedAgent::GiveBack() {
+  std::vector<EndedBatch> batches;
+  uint64_t tasks = 0;
+  const auto give_back = [&](GrantedRange& range, const IndexRange& wanted) {
+    for (const IndexRange& gone : IndexRanges(wanted).Intersect(range.tasks)) {
+      // What is wanted back is the end of a range.
+      CHECK(gone.first + gone.count == range.tasks.first + range.tasks.count);
+      range.tasks.count -= gone.count;
+      tasks += gone.count;
+      EndedBatch batch;
+      batch.job = range.job;
+      batch.executor = range.executor;
+      batch.runs = {{.tasks = gone,
+                     .fence = range.fence,
+                     .ending = Ending::kEvicted,
+                     .started = false}};
+      batches.push_back(std::move(batch));
+    }
+  };
+  for (const CoordinatorMessage& message : std::exchange(heard_, {})) {
+    const auto* stop = std::get_if<StopTasks>(&message);
+    if (stop == nullptr || stop->reason != StopTasks::Reason::kRetracted) {
+      continue;
+    }
+    for (const StopTasks::Item& item : stop->items) {
+      for (GrantedRange& range : granted_) {
+        if (range.job != item.job) continue;
+        for (const IndexRange& part : item.tasks) give_back(range, part);
+      }
+    }
+  }
+  std::erase_if(granted_, [](const GrantedRange& range) {
+    return range.tasks.count == 0;
+  });
+  SendBatches(std::move(batches));
+  return tasks;
 }
 
 void ScriptedAgent::Begin(JobId job, TaskIndex task, uint32_t fence) {

@@ -78,6 +78,9 @@ class ScriptedAgent {
   // Over a new connection; `held` as given.
   void SayHello(std::vector<FencedRange> held = {});
   void Beat(uint64_t credit, ExecutorKind kind = ExecutorKind::kAsync);
+  // With a backlog of jobs like NoopJob(); its Hello must have said that it
+  // says these.
+  void BeatBacklog(uint64_t credit, uint64_t backlog);
   // Says that the attempt, and what was granted before it, has begun.
   void Begin(JobId job, TaskIndex task, uint32_t fence = 1);
   void Drain();
@@ -86,6 +89,9 @@ class ScriptedAgent {
   // Reports the end of a range, all at `fence`.
   void End(JobId job, IndexRange tasks, uint32_t fence, Ending ending,
            int32_t exit_code = 0, bool started = true);
+  // Gives back all that was wanted back since the last call. The number of
+  // tasks.
+  uint64_t GiveBack();
   // Reports success of everything granted and not reported yet.
   void SucceedAll();
   void SendBatches(std::vector<EndedBatch> batches);

@@ -121,6 +121,7 @@ struct CoreCounters {
   uint64_t tasks_granted = 0;
   uint64_t tasks_fenced = 0;  // told to stop in a Welcome
   uint64_t tasks_never_arrived = 0;
+  uint64_t tasks_wanted_back = 0;  // that waited with an agent
 
   std::array<std::array<uint64_t, kStaleReasons>, kAgentMessageKinds> stale{};
   uint64_t duplicates = 0;  // results sent again

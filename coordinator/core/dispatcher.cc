@@ -68,7 +68,9 @@ class Dispatcher {
   void GrantSome(LiveJob& job, AgentEntry& agent, uint64_t wanted) {
     Message& message = MessageFor(job, agent);
     const uint64_t credit = agent.free_credit(job.accepted.executor);
-    uint64_t count = std::min({wanted, job.grantable(), credit,
+    const uint64_t limit = agent.LimitOf(job.accepted.executor, job.work);
+    NotePriority(job, agent);
+    uint64_t count = std::min({wanted, job.grantable(), credit, limit,
                                state_.options.grant_tasks_max - message.tasks});
     const uint64_t item_bytes = job.accepted.item_bytes_max;
     if (item_bytes > 0) {
@@ -88,6 +90,7 @@ class Dispatcher {
                                .tasks = tasks,
                                .fence = range.fence,
                                .at = now_.wall});
+      state_.NoteGrantedAt(grant, now_.monotonic);
       message.grant.ranges.push_back({.job = job.accepted.id,
                                       .executor = job.accepted.executor,
                                       .tasks = tasks,
@@ -96,6 +99,32 @@ class Dispatcher {
       message.tasks += tasks.count;
       message.bytes += tasks.count * item_bytes;
     }
+    Cap(agent, job.accepted.executor, limit);
+  }
+
+  // What the agent said that it holds may have been said of other work.
+  void Cap(AgentEntry& agent, ExecutorKind executor, uint64_t limit) {
+    const auto at = static_cast<size_t>(executor);
+    if (limit >= agent.credit[at]) return;
+    Session::Ceiling& ceiling = agent.session->ceilings[at];
+    ceiling.tasks =
+        std::min(ceiling.tasks, std::max(limit, agent.outstanding[at]));
+    ceiling.until_grant = agent.session->grant_sent + 1;
+    state_.UpdateFree(agent);
+  }
+
+  // Before the grant: agents start what they were granted in that order.
+  void NotePriority(const LiveJob& job, AgentEntry& agent) {
+    const auto at = static_cast<size_t>(job.accepted.executor);
+    const int32_t priority = job.accepted.job->priority;
+    int32_t& least = agent.priority_least[at];
+    if (agent.outstanding[at] == 0) least = priority;
+    if (priority > least && agent.load[at] == ReadyQueue::Load::kBehind) {
+      const auto [urgent, is_new] = state_.urgent.try_emplace(
+          {agent.registered.agent, job.accepted.executor}, priority);
+      urgent->second = std::max(urgent->second, priority);
+    }
+    least = std::min(least, priority);
   }
 
   // Long fresh ranges end where a chunk or the job ends.

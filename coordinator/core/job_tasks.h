@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "base/clock.h"
 #include "coordinator/core/chunk.h"
 #include "jobs/ids.h"
 #include "jobs/index_ranges.h"
@@ -26,6 +27,7 @@ struct LiveGrant {
   uint64_t running = 0;  // of its tasks, those that still run under it
   // So many from its first have begun, as far as the agent has said. Live only.
   uint64_t begun = 0;
+  MonotonicTime granted_at{};  // live only; of an earlier term not known
 };
 
 // The tasks of one live job: which wait, run and have ended, and under which

@@ -14,6 +14,7 @@
 #include "jobs/job_finding.h"
 #include "jobs/states.h"
 #include "jobs/task_progress.h"
+#include "jobs/work_key.h"
 #include "wire/client_messages.h"
 
 namespace remuda {
@@ -23,6 +24,7 @@ namespace remuda {
 struct LiveJob {
   JobAccepted accepted;
   ClassId job_class;
+  WorkKey work;
   size_t counters = 0;  // where it is counted
   JobState state = JobState::kQueued;
   JobTasks tasks{0};

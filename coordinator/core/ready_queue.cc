@@ -1,5 +1,7 @@
 #include "coordinator/core/ready_queue.h"
 
+#include <algorithm>
+
 namespace remuda {
 
 ReadyQueue::Interned ReadyQueue::Intern(const std::string& type,
@@ -33,6 +35,54 @@ void ReadyQueue::SetFree(ClassId id, AgentId agent, bool is_free) {
   } else {
     classes_[id.value].free.erase(agent);
   }
+}
+
+void ReadyQueue::SetLoad(ClassId id, AgentId agent, Load from, Load to) {
+  Class& entry = classes_[id.value];
+  if (from == Load::kSpare) entry.spare.erase(agent);
+  if (from == Load::kBehind) entry.behind.erase(agent);
+  if (to == Load::kSpare) entry.spare.insert(agent);
+  if (to == Load::kBehind) entry.behind.insert(agent);
+}
+
+std::optional<ReadyQueue::Need> ReadyQueue::NeedOf(const Class& entry) {
+  if (entry.behind.empty()) return std::nullopt;
+  if (entry.ready.empty()) {
+    if (entry.spare.empty()) return std::nullopt;
+    return Need{};
+  }
+  if (!entry.free.empty()) return std::nullopt;
+  return Need{.id = {},
+              .priority = static_cast<int32_t>(-entry.ready.begin()->first)};
+}
+
+bool ReadyQueue::has_needs() const {
+  return std::any_of(classes_.begin(), classes_.end(), [](const Class& entry) {
+    return NeedOf(entry).has_value();
+  });
+}
+
+std::vector<ReadyQueue::Need> ReadyQueue::Needs() const {
+  std::vector<Need> needs;
+  for (uint32_t i = 0; i < classes_.size(); ++i) {
+    std::optional<Need> need = NeedOf(classes_[i]);
+    if (!need.has_value()) continue;
+    need->id = ClassId{i};
+    needs.push_back(*need);
+  }
+  return needs;
+}
+
+std::vector<AgentId> ReadyQueue::NextBehind(ClassId id, size_t agents_max) {
+  Class& entry = classes_[id.value];
+  std::vector<AgentId> agents;
+  auto next = entry.behind.upper_bound(entry.asked);
+  while (agents.size() < std::min(agents_max, entry.behind.size())) {
+    if (next == entry.behind.end()) next = entry.behind.begin();
+    agents.push_back(*next++);
+  }
+  if (!agents.empty()) entry.asked = agents.back();
+  return agents;
 }
 
 std::optional<JobId> ReadyQueue::Best() const {

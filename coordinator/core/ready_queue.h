@@ -50,6 +50,28 @@ class ReadyQueue {
   // there is a free agent.
   std::optional<JobId> Best() const;
 
+  // How the tasks that an agent holds compare with its slots.
+  enum class Load : uint8_t {
+    kFull,
+    kSpare,   // has empty slots
+    kBehind,  // holds more than it can run: some wait
+  };
+  void SetLoad(ClassId id, AgentId agent, Load from, Load to);
+
+  // Where tasks wait with one agent although they need not, or ought to make
+  // room: there is nothing to grant and another agent has empty slots; or
+  // there is and no agent has room.
+  struct Need {
+    ClassId id;
+    // Work of less priority has to make room; if not set, any of the class
+    // may go elsewhere.
+    std::optional<int32_t> priority;
+  };
+  bool has_needs() const;
+  std::vector<Need> Needs() const;
+  // Up to so many agents with waiting tasks, in turn.
+  std::vector<AgentId> NextBehind(ClassId id, size_t agents_max);
+
   size_t free_agents(ClassId id) const { return at(id).free.size(); }
 
   // The agents in turn, so that all get some. None if none is free.
@@ -66,7 +88,12 @@ class ReadyQueue {
     std::set<Place> ready;
     std::set<AgentId> free;
     AgentId served;  // the last one given out
+    std::set<AgentId> spare;
+    std::set<AgentId> behind;
+    AgentId asked;  // the last one of NextBehind()
   };
+
+  static std::optional<Need> NeedOf(const Class& entry);
 
   const Class& at(ClassId id) const { return classes_[id.value]; }
 

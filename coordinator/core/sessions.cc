@@ -258,6 +258,7 @@ void OpenSession(CoreState& state, const Now& now, AgentEntry& agent, Peer peer,
   session.job_types = hello.job_types;
   std::sort(session.job_types.begin(), session.job_types.end());
   session.draining = hello.draining;
+  session.says_backlogs = hello.says_backlogs;
   session.unconfirmed = {
       .all = hello.held, .waiting = hello.waiting, .process = hello.process};
   if (hello.results_first != 0) session.results_next = hello.results_first;
@@ -378,6 +379,10 @@ void OnHeartbeat(CoreState& state, const Now& now, const AgentSender& sender,
     const auto at = static_cast<size_t>(credit.executor);
     if (at >= agent.credit.size()) continue;
     agent.credit[at] = std::min(credit.tasks, kCreditMax);
+  }
+  session.backlogs = heartbeat.backlogs;
+  for (Session::Ceiling& ceiling : session.ceilings) {
+    if (heartbeat.last_grant >= ceiling.until_grant) ceiling = {};
   }
   NoteBegun(state, agent, heartbeat.begun);
   state.UpdateFree(agent);

@@ -15,7 +15,6 @@ inline constexpr size_t kJobTypesMax = 256;
 inline constexpr size_t kLabelsMax = 64;
 inline constexpr size_t kNameBytesMax = 256;  // also of instance and label
 // More credit than this counts as this.
-inline constexpr uint64_t kCreditMax = 1u << 20;
 
 void DecideAgentMessage(CoreState& state, const Now& now,
                         const AgentSender& sender, AgentMessage message);

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "base/check.h"
+#include "jobs/work_key.h"
 #include "wire/attempt_records.h"
 
 namespace remuda {
@@ -96,6 +97,7 @@ LiveJob& CoreState::AddJob(const JobAccepted& accepted) {
   const ReadyQueue::Interned interned =
       ready.Intern(accepted.job->type, accepted.executor, SlotsEach(accepted));
   job->job_class = interned.id;
+  job->work = WorkKeyOf(*accepted.job);
   job->counters = CountersFor(accepted);
   if (interned.is_new) {
     for (auto& [id, agent] : agents.all()) UpdateClasses(agent);
@@ -388,12 +390,16 @@ void CoreState::UpdateOldest(LiveJob& job, WallTime now) {
 void CoreState::UpdateFree(AgentEntry& agent) {
   for (int kind = 0; kind < kExecutorKinds; ++kind) {
     const auto at = static_cast<size_t>(kind);
-    const bool is_free = agent.free_credit(static_cast<ExecutorKind>(kind)) > 0;
-    if (is_free == agent.is_free[at]) continue;
-    agent.is_free[at] = is_free;
+    const auto executor = static_cast<ExecutorKind>(kind);
+    const bool is_free = agent.free_credit(executor) > 0;
+    const ReadyQueue::Load load = agent.LoadOf(executor);
+    if (is_free == agent.is_free[at] && load == agent.load[at]) continue;
     for (const ClassId id : agent.classes[at]) {
       ready.SetFree(id, agent.registered.agent, is_free);
+      ready.SetLoad(id, agent.registered.agent, agent.load[at], load);
     }
+    agent.is_free[at] = is_free;
+    agent.load[at] = load;
   }
 }
 
@@ -413,9 +419,12 @@ void CoreState::UpdateClasses(AgentEntry& agent) {
     const auto at = static_cast<size_t>(kind);
     for (const ClassId id : agent.classes[at]) {
       ready.SetFree(id, agent.registered.agent, false);
+      ready.SetLoad(id, agent.registered.agent, agent.load[at],
+                    ReadyQueue::Load::kFull);
     }
     agent.classes[at].clear();
     agent.is_free[at] = false;
+    agent.load[at] = ReadyQueue::Load::kFull;
   }
   if (!agent.session.has_value()) return;
   const std::vector<std::string>& types = agent.session->job_types;

@@ -52,6 +52,9 @@ class CoreState {
   // So many tasks from the grant's first have begun. Says nothing new if that
   // many are known to have.
   void Begin(GrantId grant, uint64_t tasks);
+  void NoteGrantedAt(GrantId grant, MonotonicTime at) {
+    grants_.at(grant)->granted_at = at;
+  }
 
   // Brings the ready queue up to date after a change of what a job may be
   // granted, or of an agent's session or credit.
@@ -108,6 +111,11 @@ class CoreState {
   // Leases do not expire before: the coordinator itself was away.
   MonotonicTime lease_grace_until{};
   std::vector<LogChunk> logs;
+  // When waiting tasks are looked for that others should have; and executors
+  // of agents that were given work of that priority behind waiting work of
+  // less.
+  std::optional<MonotonicTime> retract_at;
+  std::map<std::pair<AgentId, ExecutorKind>, int32_t> urgent;
 
  private:
   struct Delayed {
