@@ -108,6 +108,7 @@ ScriptedExecutor::Plan SimulatedAgent::PlanOf(const Attempt& attempt) const {
   ScriptedExecutor::Plan plan;
   plan.runs_for = Duration(static_cast<int64_t>(
       random.Unit() * static_cast<double>(options_.shape.task_max.count())));
+  if (name.find(kLongMark) != std::string::npos) plan.runs_for = kLongTask;
   plan.heeds_ask = random.Below(8) != 0;
   const uint64_t fate = random.Below(100);
   if (fate < 6) {

@@ -38,6 +38,10 @@ void SimulatedClient::AddJob(Random& random, const Shape& shape,
     job.name += kEndlessMark;
   } else if (shape.poison && random.Below(2) == 0) {
     job.name += kPoisonMark;
+  } else if (shape.task_max < seconds(1) && shape.tasks_max <= 40 &&
+             random.Below(4) == 0) {
+    // Of the same work as those that are short.
+    job.name += kLongMark;
   }
   if (is_list) job.name += kListMark;
   job.type = "noop";
@@ -57,7 +61,9 @@ void SimulatedClient::AddJob(Random& random, const Shape& shape,
     job.concurrency = 1 + tasks / 60 + random.Below(8);
   }
   job.priority = static_cast<int32_t>(random.Below(3));
-  if (random.Below(3) == 0) job.timeout = shape.task_max / 2 + milliseconds(50);
+  if (random.Below(3) == 0) {
+    job.timeout = shape.task_max / 2 + milliseconds(50);
+  }
   job.retry.attempts_max = static_cast<uint32_t>(1 + random.Below(4));
   job.retry.on_crash = random.Below(10) < 7;
   job.retry.initial = milliseconds(10 + random.Below(3'000));

@@ -20,6 +20,8 @@ namespace remuda {
 inline constexpr char kListMark[] = ".list";        // their items are a list
 inline constexpr char kEndlessMark[] = ".endless";  // some never end
 inline constexpr char kPoisonMark[] = ".poison";    // the first kills its agent
+inline constexpr char kLongMark[] = ".long";        // they take kLongTask
+inline constexpr Duration kLongTask = std::chrono::seconds(10);
 
 // Somebody who submits some jobs under one key until that is confirmed, and
 // perhaps cancels the first of them until that is.
