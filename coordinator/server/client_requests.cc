@@ -104,7 +104,7 @@ void CoordinatorLoop::On(const Asker& asker, Submit request) {
         absl::StatusOr<std::optional<StoredSubmission>> stored =
             reader.FindSubmission(request.key);
         absl::StatusOr<PreparedSubmission> prepared =
-            stored.ok() ? PrepareSubmission(request, lists, *stored)
+            stored.ok() ? PrepareSubmission(request, lists, *stored, checked_)
                         : stored.status();
         // One that is stored already costs nothing more.
         if (prepared.ok() && !stored->has_value()) {

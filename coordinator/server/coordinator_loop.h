@@ -141,7 +141,10 @@ class CoordinatorLoop {
   void SendWatches();
 
   const Options options_;
-  const DiskSpace disk_;  // asked by the thread that checks submissions
+  // Of the thread that checks submissions.
+  const DiskSpace disk_;
+  CheckedJobs checked_;
+
   EventLoop& loop_;
   CoordinatorMetrics& metrics_;
   Core core_;

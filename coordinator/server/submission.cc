@@ -62,11 +62,17 @@ uint64_t LineCount(const std::vector<std::string>& chunks) {
 class Preparation {
  public:
   Preparation(const Submit& submit, const StagedLists& lists,
-              const std::optional<StoredSubmission>& stored)
-      : submit_(submit), lists_(lists), stored_(stored) {}
+              const std::optional<StoredSubmission>& stored,
+              CheckedJobs& checked)
+      : submit_(submit), lists_(lists), stored_(stored), checked_(checked) {}
 
   absl::Status AddJob(uint32_t document) {
-    absl::StatusOr<Job> job = JobFromJson(submit_.jobs[document]);
+    const std::string& text = submit_.jobs[document];
+    if (const JobToAccept* known = checked_.Find(text)) {
+      prepared_.jobs.push_back(*known);
+      return absl::OkStatus();
+    }
+    absl::StatusOr<Job> job = JobFromJson(text);
     if (!job.ok()) return job.status();
     const JobType* type = FindJobType(job->type);
     if (type == nullptr) {
@@ -91,6 +97,7 @@ class Preparation {
     if (!status.ok()) return status;
     if (accept.digest.empty()) {
       accept.digest = DigestOf(JsonPartFor(accept), "");
+      checked_.Keep(text, accept);
     }
     prepared_.jobs.push_back(std::move(accept));
     return absl::OkStatus();
@@ -134,14 +141,26 @@ class Preparation {
   const Submit& submit_;
   const StagedLists& lists_;
   const std::optional<StoredSubmission>& stored_;
+  CheckedJobs& checked_;
   PreparedSubmission prepared_;
 };
 
 }  // namespace
 
+const JobToAccept* CheckedJobs::Find(const std::string& job_json) const {
+  const auto found = by_text_.find(job_json);
+  return found == by_text_.end() ? nullptr : &found->second;
+}
+
+void CheckedJobs::Keep(const std::string& job_json, const JobToAccept& job) {
+  if (job_json.size() > kTextBytesMax) return;
+  if (by_text_.size() >= kJobsMax) by_text_.clear();
+  by_text_.emplace(job_json, job);
+}
+
 absl::StatusOr<PreparedSubmission> PrepareSubmission(
     const Submit& submit, const StagedLists& lists,
-    const std::optional<StoredSubmission>& stored) {
+    const std::optional<StoredSubmission>& stored, CheckedJobs& checked) {
   if (submit.key.empty() ||
       submit.key.size() > ItemStaging::kOwnedKeyBytesMax) {
     return absl::InvalidArgumentError(
@@ -152,7 +171,7 @@ absl::StatusOr<PreparedSubmission> PrepareSubmission(
     return absl::InvalidArgumentError(
         "a submission has 1 to " + std::to_string(Submit::kJobsMax) + " jobs");
   }
-  Preparation preparation(submit, lists, stored);
+  Preparation preparation(submit, lists, stored, checked);
   for (uint32_t document = 0; document < submit.jobs.size(); ++document) {
     const absl::Status status = preparation.AddJob(document);
     if (status.ok()) continue;

@@ -26,9 +26,17 @@ StagedLists Lists(const std::string& bytes) {
   return {{0, std::make_shared<const std::string>(bytes)}};
 }
 
+// By somebody who has seen nothing before.
+absl::StatusOr<PreparedSubmission> Prepare(
+    const Submit& submit, const StagedLists& lists,
+    const std::optional<StoredSubmission>& stored) {
+  CheckedJobs checked;
+  return PrepareSubmission(submit, lists, stored, checked);
+}
+
 TEST(SubmissionTest, AJobGetsItsExecutorCountAndDigest) {
-  const absl::StatusOr<PreparedSubmission> prepared = PrepareSubmission(
-      {.key = "k", .jobs = {JobToJson(NoopJob())}}, {}, std::nullopt);
+  const absl::StatusOr<PreparedSubmission> prepared =
+      Prepare({.key = "k", .jobs = {JobToJson(NoopJob())}}, {}, std::nullopt);
   ASSERT_TRUE(prepared.ok()) << prepared.status();
   ASSERT_EQ(prepared->jobs.size(), 1u);
   EXPECT_EQ(prepared->jobs[0].tasks, 1u);
@@ -45,8 +53,8 @@ TEST(SubmissionTest, TheFormDecidesTheExecutorButIsNoPartOfTheDigest) {
   std::string digest;
   for (const CodeForm form : {CodeForm::kAsync, CodeForm::kPlain}) {
     job.form = form;
-    const absl::StatusOr<PreparedSubmission> prepared = PrepareSubmission(
-        {.key = "k", .jobs = {JobToJson(job)}}, {}, std::nullopt);
+    const absl::StatusOr<PreparedSubmission> prepared =
+        Prepare({.key = "k", .jobs = {JobToJson(job)}}, {}, std::nullopt);
     ASSERT_TRUE(prepared.ok()) << prepared.status();
     EXPECT_EQ(prepared->jobs[0].executor, form == CodeForm::kAsync
                                               ? ExecutorKind::kAsync
@@ -59,7 +67,7 @@ TEST(SubmissionTest, TheFormDecidesTheExecutorButIsNoPartOfTheDigest) {
 TEST(SubmissionTest, ItemsAreCountedMeasuredAndPartOfTheDigest) {
   const Submit submit = {.key = "k", .jobs = {ListJob(3)}};
   const absl::StatusOr<PreparedSubmission> one =
-      PrepareSubmission(submit, Lists("1\n22\n333\n"), std::nullopt);
+      Prepare(submit, Lists("1\n22\n333\n"), std::nullopt);
   ASSERT_TRUE(one.ok()) << one.status();
   EXPECT_EQ(one->jobs[0].tasks, 3u);
   EXPECT_EQ(one->jobs[0].item_bytes_max, 3u);
@@ -67,7 +75,7 @@ TEST(SubmissionTest, ItemsAreCountedMeasuredAndPartOfTheDigest) {
   EXPECT_EQ(one->items[0].key, "k");
   EXPECT_EQ(one->items[0].chunks->at(0), "1\n22\n333\n");
   const absl::StatusOr<PreparedSubmission> other =
-      PrepareSubmission(submit, Lists("1\n22\n444\n"), std::nullopt);
+      Prepare(submit, Lists("1\n22\n444\n"), std::nullopt);
   ASSERT_TRUE(other.ok());
   EXPECT_NE(one->jobs[0].digest, other->jobs[0].digest);
 }
@@ -75,17 +83,15 @@ TEST(SubmissionTest, ItemsAreCountedMeasuredAndPartOfTheDigest) {
 TEST(SubmissionTest, SentAgainWithoutItsItemsItIsStillTheSame) {
   const Submit submit = {.key = "k", .jobs = {ListJob(3)}};
   const absl::StatusOr<PreparedSubmission> first =
-      PrepareSubmission(submit, Lists("1\n2\n3\n"), std::nullopt);
+      Prepare(submit, Lists("1\n2\n3\n"), std::nullopt);
   ASSERT_TRUE(first.ok());
   StoredSubmission stored;
   stored.digests = {first->jobs[0].digest};
-  const absl::StatusOr<PreparedSubmission> again =
-      PrepareSubmission(submit, {}, stored);
+  const absl::StatusOr<PreparedSubmission> again = Prepare(submit, {}, stored);
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(again->jobs[0].digest, first->jobs[0].digest);
-  EXPECT_FALSE(
-      PrepareSubmission({.key = "k", .jobs = {ListJob(4)}}, {}, stored).ok());
-  EXPECT_FALSE(PrepareSubmission(submit, {}, std::nullopt).ok());
+  EXPECT_FALSE(Prepare({.key = "k", .jobs = {ListJob(4)}}, {}, stored).ok());
+  EXPECT_FALSE(Prepare(submit, {}, std::nullopt).ok());
 }
 
 TEST(SubmissionTest, WhatIsWrongIsSaid) {
@@ -114,11 +120,67 @@ TEST(SubmissionTest, WhatIsWrongIsSaid) {
   };
   for (const auto& one : kCases) {
     const absl::StatusOr<PreparedSubmission> prepared =
-        PrepareSubmission(one.submit, one.lists, std::nullopt);
+        Prepare(one.submit, one.lists, std::nullopt);
     ASSERT_FALSE(prepared.ok()) << one.says;
     EXPECT_NE(prepared.status().ToString().find(one.says), std::string::npos)
         << prepared.status();
   }
+}
+
+TEST(SubmissionTest, AJobThatWasCheckedBeforeIsTheSameAgain) {
+  CheckedJobs checked;
+  const Submit submit = {.key = "k", .jobs = {JobToJson(NoopJob())}};
+  const auto first = PrepareSubmission(submit, {}, std::nullopt, checked);
+  const auto second = PrepareSubmission(submit, {}, std::nullopt, checked);
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_EQ(checked.size(), 1u);
+  const JobToAccept& job = second->jobs[0];
+  EXPECT_EQ(job.job, first->jobs[0].job);  // shared, not only equal
+  EXPECT_EQ(job.job_json, first->jobs[0].job_json);
+  EXPECT_EQ(job.digest, first->jobs[0].digest);
+  EXPECT_EQ(job.tasks, 1u);
+  EXPECT_EQ(job.executor, first->jobs[0].executor);
+  EXPECT_EQ(job.executor_reason, first->jobs[0].executor_reason);
+}
+
+TEST(SubmissionTest, ItemsAreLookedAtEveryTime) {
+  CheckedJobs checked;
+  const Submit submit = {.key = "k", .jobs = {ListJob(1)}};
+  ASSERT_TRUE(
+      PrepareSubmission(submit, Lists("1\n"), std::nullopt, checked).ok());
+  EXPECT_EQ(checked.size(), 0u);
+  EXPECT_FALSE(
+      PrepareSubmission(submit, Lists("1\n2\n"), std::nullopt, checked).ok());
+}
+
+TEST(SubmissionTest, WhatDoesNotHoldUpIsRefusedEveryTime) {
+  CheckedJobs checked;
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FALSE(PrepareSubmission({.key = "k", .jobs = {"{}"}}, {},
+                                   std::nullopt, checked)
+                     .ok());
+  }
+  EXPECT_EQ(checked.size(), 0u);
+}
+
+TEST(SubmissionTest, OnlySoManyCheckedJobsAreKept) {
+  CheckedJobs checked;
+  Job job = NoopJob();
+  for (size_t i = 0; i < CheckedJobs::kJobsMax + 5; ++i) {
+    job.name = "job-" + std::to_string(i);
+    const std::string text = JobToJson(job);
+    ASSERT_TRUE(PrepareSubmission({.key = "k", .jobs = {text}}, {},
+                                  std::nullopt, checked)
+                    .ok());
+    EXPECT_LE(checked.size(), CheckedJobs::kJobsMax);
+    ASSERT_NE(checked.Find(text), nullptr);
+    EXPECT_EQ(checked.Find(text)->job->name, job.name);
+  }
+  job.labels["long"] = std::string(CheckedJobs::kTextBytesMax, 'x');
+  const std::string text = JobToJson(job);
+  EXPECT_EQ(checked.Find(text), nullptr);
+  checked.Keep(text, {});
+  EXPECT_EQ(checked.Find(text), nullptr);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "coordinator/store/body_text.h"
 #include "coordinator/store/finding_text.h"
 #include "jobs/job_json.h"
 
@@ -29,7 +30,7 @@ Enum EnumOf(const json& value, Enum last) {
 }
 
 template <typename Enum>
-json NumberOf(Enum value) {
+uint64_t NumberOf(Enum value) {
   return static_cast<uint64_t>(value);
 }
 
@@ -46,6 +47,12 @@ ExecutorKind ExecutorOf(const json& value) {
   return ExecutorKindFromName(value.get<std::string>()).value();
 }
 
+// For what is seldom written. Names and reasons come from outside: bytes that
+// are no UTF-8 are replaced, where the library would otherwise throw.
+std::string Dump(const json& body) {
+  return body.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 std::string NameOf(ExecutorKind kind) { return std::string(Name(kind)); }
 
 // A body and the job it speaks of. `at` stands in the row.
@@ -53,11 +60,14 @@ struct Written {
   const char* kind;
   JobId job;
   WallTime at;
-  json body;
+  std::string body;
 };
 
 Written Write(const TermStarted& event) {
-  return {"term_started", {}, event.at, {{"term", event.term.value}}};
+  return {"term_started",
+          {},
+          event.at,
+          BodyText().Int("term", event.term.value).Take()};
 }
 
 TermStarted ReadTermStarted(const HistoryRow& row, const json& body) {
@@ -72,11 +82,11 @@ Written Write(const AgentRegistered& event) {
   return {"agent_registered",
           {},
           event.at,
-          {{"agent", event.agent.value},
-           {"instance", event.instance},
-           {"name", event.name},
-           {"executors", std::move(executors)},
-           {"labels", event.labels}}};
+          Dump({{"agent", event.agent.value},
+                {"instance", event.instance},
+                {"name", event.name},
+                {"executors", std::move(executors)},
+                {"labels", event.labels}})};
 }
 
 AgentRegistered ReadAgentRegistered(const HistoryRow& row, const json& body) {
@@ -97,7 +107,10 @@ Written Write(const AgentLeft& event) {
   return {"agent_left",
           {},
           event.at,
-          {{"agent", event.agent.value}, {"reason", event.reason}}};
+          BodyText()
+              .Int("agent", event.agent.value)
+              .Text("reason", event.reason)
+              .Take()};
 }
 
 AgentLeft ReadAgentLeft(const HistoryRow& row, const json& body) {
@@ -108,18 +121,18 @@ AgentLeft ReadAgentLeft(const HistoryRow& row, const json& body) {
 
 Written Write(const JobAccepted& event) {
   // The job stands in the body as text, so that it comes back byte for byte.
-  return {"job_accepted",
-          event.id,
-          event.at,
-          {{"key", event.key},
-           {"owner", event.owner},
-           {"document", event.document},
-           {"digest", event.digest},
-           {"job", *event.job_json},
-           {"item_bytes_max", event.item_bytes_max},
-           {"tasks", event.tasks},
-           {"executor", NameOf(event.executor)},
-           {"executor_reason", event.executor_reason}}};
+  return {"job_accepted", event.id, event.at,
+          BodyText()
+              .Text("digest", event.digest)
+              .Int("document", event.document)
+              .Text("executor", Name(event.executor))
+              .Text("executor_reason", event.executor_reason)
+              .Int("item_bytes_max", event.item_bytes_max)
+              .Text("job", *event.job_json)
+              .Text("key", event.key)
+              .Text("owner", event.owner)
+              .Int("tasks", event.tasks)
+              .Take()};
 }
 
 JobAccepted ReadJobAccepted(const HistoryRow& row, const json& body) {
@@ -142,14 +155,14 @@ JobAccepted ReadJobAccepted(const HistoryRow& row, const json& body) {
 }
 
 Written Write(const TasksGranted& event) {
-  return {"tasks_granted",
-          event.job,
-          event.at,
-          {{"grant", event.grant.value},
-           {"agent", event.agent.value},
-           {"first", event.tasks.first},
-           {"count", event.tasks.count},
-           {"fence", event.fence.value}}};
+  return {"tasks_granted", event.job, event.at,
+          BodyText()
+              .Int("agent", event.agent.value)
+              .Int("count", event.tasks.count)
+              .Int("fence", event.fence.value)
+              .Int("first", event.tasks.first)
+              .Int("grant", event.grant.value)
+              .Take()};
 }
 
 IndexRange RangeOf(const json& body) {
@@ -169,20 +182,26 @@ TasksGranted ReadTasksGranted(const HistoryRow& row, const json& body) {
 // A run is an array, because a batch may have a thousand:
 // [first, count, fence, ending, exit code, started, state, not before].
 Written Write(const AttemptsEnded& event) {
-  json runs = json::array();
+  std::string runs = "[";
   for (const AttemptsEnded::Run& run : event.runs) {
-    runs.push_back(
-        json::array({run.ended.tasks.first, run.ended.tasks.count,
-                     run.ended.fence.value, NumberOf(run.ended.ending),
-                     run.ended.exit_code, run.ended.started ? 1 : 0,
-                     NumberOf(run.state), ToNanoseconds(run.not_before)}));
+    runs += runs.size() > 1 ? ",[" : "[";
+    AppendInt(runs, run.ended.tasks.first);
+    AppendInt(runs += ',', run.ended.tasks.count);
+    AppendInt(runs += ',', run.ended.fence.value);
+    AppendInt(runs += ',', NumberOf(run.ended.ending));
+    AppendInt(runs += ',', run.ended.exit_code);
+    runs += run.ended.started ? ",1" : ",0";
+    AppendInt(runs += ',', NumberOf(run.state));
+    AppendInt(runs += ',', ToNanoseconds(run.not_before));
+    runs += ']';
   }
-  return {"attempts_ended",
-          event.job,
-          event.at,
-          {{"agent", event.agent.value},
-           {"executor", NameOf(event.executor)},
-           {"runs", std::move(runs)}}};
+  runs += ']';
+  return {"attempts_ended", event.job, event.at,
+          BodyText()
+              .Int("agent", event.agent.value)
+              .Text("executor", Name(event.executor))
+              .Json("runs", runs)
+              .Take()};
 }
 
 AttemptsEnded ReadAttemptsEnded(const HistoryRow& row, const json& body) {
@@ -207,16 +226,16 @@ AttemptsEnded ReadAttemptsEnded(const HistoryRow& row, const json& body) {
 }
 
 Written Write(const TasksReturned& event) {
-  return {"tasks_returned",
-          event.job,
-          event.at,
-          {{"agent", event.agent.value},
-           {"first", event.tasks.tasks.first},
-           {"count", event.tasks.tasks.count},
-           {"fence", event.tasks.fence.value},
-           {"charged", event.charged},
-           {"state", NumberOf(event.state)},
-           {"reason", event.reason}}};
+  return {"tasks_returned", event.job, event.at,
+          BodyText()
+              .Int("agent", event.agent.value)
+              .Bool("charged", event.charged)
+              .Int("count", event.tasks.tasks.count)
+              .Int("fence", event.tasks.fence.value)
+              .Int("first", event.tasks.tasks.first)
+              .Text("reason", event.reason)
+              .Int("state", NumberOf(event.state))
+              .Take()};
 }
 
 TasksReturned ReadTasksReturned(const HistoryRow& row, const json& body) {
@@ -232,8 +251,8 @@ TasksReturned ReadTasksReturned(const HistoryRow& row, const json& body) {
 }
 
 Written Write(const JobCancelRequested& event) {
-  return {
-      "job_cancel_requested", event.job, event.at, {{"reason", event.reason}}};
+  return {"job_cancel_requested", event.job, event.at,
+          BodyText().Text("reason", event.reason).Take()};
 }
 
 JobCancelRequested ReadJobCancelRequested(const HistoryRow& row,
@@ -244,10 +263,11 @@ JobCancelRequested ReadJobCancelRequested(const HistoryRow& row,
 }
 
 Written Write(const JobFinished& event) {
-  return {"job_finished",
-          event.job,
-          event.at,
-          {{"state", NumberOf(event.state)}, {"reason", event.reason}}};
+  return {"job_finished", event.job, event.at,
+          BodyText()
+              .Text("reason", event.reason)
+              .Int("state", NumberOf(event.state))
+              .Take()};
 }
 
 JobFinished ReadJobFinished(const HistoryRow& row, const json& body) {
@@ -263,8 +283,8 @@ Written Write(const FindingsNoted& event) {
     entries.push_back(
         {{"place", entry.place}, {"finding", FindingToJson(entry.finding)}});
   }
-  return {
-      "findings_noted", event.job, event.at, {{"entries", std::move(entries)}}};
+  return {"findings_noted", event.job, event.at,
+          Dump({{"entries", std::move(entries)}})};
 }
 
 FindingsNoted ReadFindingsNoted(const HistoryRow& row, const json& body) {
@@ -313,10 +333,7 @@ HistoryRow ToHistory(const Event& event) {
   return {.at = written.at,
           .kind = written.kind,
           .job = written.job,
-          // Names and reasons come from outside: bytes that are no UTF-8 are
-          // replaced, where the library would otherwise throw.
-          .body = written.body.dump(-1, ' ', false,
-                                    json::error_handler_t::replace)};
+          .body = std::move(written.body)};
 }
 
 absl::StatusOr<Event> FromHistory(const HistoryRow& row) {
