@@ -29,6 +29,7 @@ absl::Status RunOne(PipelinedClient& client, const std::string& key,
                     const std::string& job) {
   absl::Status result = absl::InternalError("another reply");
   const auto watch = [&](ClientReply& reply) {
+    if (std::holds_alternative<Accepted>(reply)) return true;
     const auto* said = std::get_if<JobSummaries>(&reply);
     if (said != nullptr && !IsTerminal(said->jobs.front().state)) return true;
     if (said != nullptr && said->jobs.front().state == JobState::kSucceeded) {
@@ -37,14 +38,7 @@ absl::Status RunOne(PipelinedClient& client, const std::string& key,
     client.Stop();
     return false;
   };
-  client.Ask(Submit{.key = key, .jobs = {job}}, [&](ClientReply& reply) {
-    if (const auto* accepted = std::get_if<Accepted>(&reply)) {
-      client.Ask(WatchJobs{.ids = {accepted->jobs.front().id}}, watch);
-    } else {
-      client.Stop();
-    }
-    return false;
-  });
+  client.Ask(Submit{.key = key, .jobs = {job}, .watch = true}, watch);
   const absl::Status run = client.Run(kPatience);
   return run.ok() ? result : run;
 }

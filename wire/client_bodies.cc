@@ -49,6 +49,7 @@ pb::Submit ToPb(const Submit& in) {
   pb::Submit out;
   out.set_key(in.key);
   for (const std::string& job : in.jobs) out.add_jobs(job);
+  out.set_watch(in.watch);
   return out;
 }
 
@@ -56,7 +57,8 @@ absl::StatusOr<ClientRequest> FromPb(pb::Submit& in) {
   if (static_cast<size_t>(in.jobs_size()) > Submit::kJobsMax) {
     return Malformed("more jobs than one submission may have");
   }
-  Submit out{.key = std::move(*in.mutable_key()), .jobs = {}};
+  Submit out{
+      .key = std::move(*in.mutable_key()), .jobs = {}, .watch = in.watch()};
   for (std::string& job : *in.mutable_jobs()) {
     out.jobs.push_back(std::move(job));
   }

@@ -38,6 +38,9 @@ struct Submit {
   // give the same jobs, however often it is sent.
   std::string key;
   std::vector<std::string> jobs;  // jobs/job_json.h, accepted whole or not
+  // After Accepted the request goes on as a WatchJobs of its jobs, which saves
+  // whoever waits for them a round trip. What Accepted said is not repeated.
+  bool watch = false;
 
   friend bool operator==(const Submit&, const Submit&) = default;
 };

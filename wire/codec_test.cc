@@ -153,6 +153,7 @@ std::vector<ClientRequest> Requests() {
   return {
       UploadItems{.key = "k1", .document = 63, .offset = 9, .bytes = "1\n"},
       Submit{.key = "k1", .jobs = {"{}", R"({"name":"b"})"}},
+      Submit{.key = "k2", .jobs = {"{}"}, .watch = true},
       CancelJob{.job = JobId{3}, .reason = "by hand"},
       GetJobs{.ids = {JobId{3}, JobId{4}}, .limit = 5},
       WatchJobs{.ids = {JobId{4}}},

@@ -97,6 +97,8 @@ void CoordinatorLoop::On(const Asker& asker, Submit request) {
     ReplyError(asker, Busy());
     return;
   }
+  std::optional<Asker> watcher;
+  if (request.watch) watcher = asker;
   StagedLists lists = staging_.Submit(request.key, loop_.Now());
   const bool taken = submissions_->Ask(
       [this, asker, request = std::move(request),
@@ -118,7 +120,8 @@ void CoordinatorLoop::On(const Asker& asker, Submit request) {
         };
       });
   if (taken) {
-    submitted_at_[{asker.peer, asker.number}] = loop_.Now();
+    open_submissions_[{asker.peer, asker.number}] = {
+        .since = loop_.Now(), .watcher = std::move(watcher)};
   } else {
     metrics_.OnSubmissionRefused(Busy());
     ReplyError(asker, Busy());
@@ -252,6 +255,22 @@ void CoordinatorLoop::On(const Asker& asker, WatchJobs request) {
         };
       });
   if (!taken) ReplyError(asker, Busy());
+}
+
+void CoordinatorLoop::WatchAccepted(const Asker& asker,
+                                    const Accepted& accepted) {
+  WatchJobs request;
+  bool live = true;
+  for (const JobSummary& job : accepted.jobs) {
+    request.ids.push_back(job.id);
+    live = live && committed_.contains(job.id);
+  }
+  // A submission sent again may be of jobs that have ended.
+  if (!live) return On(asker, std::move(request));
+  const absl::Status status = watches_.Add(
+      asker.peer, asker.number, accepted.jobs, Watches::Knows::kThis);
+  if (!status.ok())
+    ReplyError(asker, absl::UnavailableError(std::string(status.message())));
 }
 
 void CoordinatorLoop::AddWatch(const Asker& asker, const WatchJobs& request,

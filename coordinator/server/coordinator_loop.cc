@@ -45,16 +45,18 @@ absl::StatusOr<std::unique_ptr<CoordinatorLoop>> CoordinatorLoop::Start(
       *self->socket_, loop, [me](Peer peer) { me->OnPeerGone(peer); });
   self->store_ = std::make_unique<StoreThread>(
       std::move(store), loop,
-      StoreThread::Options{.on_failure = options.on_store_failure,
-                           .on_commit =
-                               [&metrics](const CommitFacts& facts,
-                                          Duration duration, Duration waited) {
-                                 metrics.OnCommit(facts, duration, waited);
-                               },
-                           .on_checkpoint =
-                               [&metrics](Duration duration) {
-                                 metrics.OnCheckpoint(duration);
-                               }},
+      StoreThread::Options{
+          .on_failure = options.on_store_failure,
+          .on_commit =
+              [&metrics](const CommitFacts& facts, Duration duration,
+                         Duration waited) {
+                metrics.OnCommit(facts, duration, waited);
+              },
+          .on_checkpoint =
+              [&metrics](Duration duration) { metrics.OnCheckpoint(duration); },
+          .events_in_passing = options.durability == Durability::kRelaxed
+                                   ? kEventsInPassing
+                                   : 0},
       [me](std::vector<CommitUnit> units) {
         me->OnCommitted(std::move(units));
       });
@@ -321,11 +323,13 @@ void CoordinatorLoop::Send(const ::remuda::Send& send) {
 
 void CoordinatorLoop::Reply(Peer peer, uint64_t number,
                             const ClientReply& reply) {
-  if (!submitted_at_.empty()) {
-    const auto submitted = submitted_at_.find({peer, number});
-    if (submitted != submitted_at_.end()) {
-      metrics_.OnSubmitted(loop_.clock().Now() - submitted->second);
-      submitted_at_.erase(submitted);
+  std::optional<Asker> watcher;
+  if (!open_submissions_.empty()) {
+    const auto open = open_submissions_.find({peer, number});
+    if (open != open_submissions_.end()) {
+      metrics_.OnSubmitted(loop_.clock().Now() - open->second.since);
+      watcher = std::move(open->second.watcher);
+      open_submissions_.erase(open);
     }
   }
   if (LoopDoor::IsCaller(peer)) {
@@ -336,6 +340,10 @@ void CoordinatorLoop::Reply(Peer peer, uint64_t number,
   std::string frame = EncodeReply(reply, number);
   metrics_.OnFrameOut(frame);
   outbox_->Send(peer, std::move(frame));
+  const auto* accepted = std::get_if<Accepted>(&reply);
+  if (watcher.has_value() && accepted != nullptr) {
+    WatchAccepted(*watcher, *accepted);
+  }
 }
 
 void CoordinatorLoop::PublishMetrics() {

@@ -46,6 +46,9 @@ class CoordinatorLoop {
   // meanwhile before it gives anybody up.
   static constexpr Duration kStallMin = std::chrono::seconds(2);
   static constexpr Duration kStallGrace = std::chrono::seconds(2);
+  // What a single task needs at once: accepted and granted, or ended and its
+  // job finished. More is worth a thread.
+  static constexpr size_t kEventsInPassing = 2;
   static constexpr Duration kTickInterval = std::chrono::milliseconds(500);
   // Denials are counted all, but logged at most so often.
   static constexpr Duration kDeniedLogInterval = std::chrono::seconds(1);
@@ -123,6 +126,7 @@ class CoordinatorLoop {
   void AcceptPrepared(const Asker& asker, const std::string& key,
                       absl::StatusOr<PreparedSubmission> prepared,
                       std::optional<StoredSubmission> stored);
+  void WatchAccepted(const Asker& asker, const Accepted& accepted);
   void AddWatch(const Asker& asker, const WatchJobs& request,
                 std::vector<JobSummary> stored);
   // Asks the store's reader; answers with what it says.
@@ -158,8 +162,13 @@ class CoordinatorLoop {
   std::map<JobId, JobSummary> committed_;   // of live jobs
   std::vector<StagedItems> pending_items_;  // for the next unit
 
-  // When submissions came that have no answer yet.
-  std::map<std::pair<Peer, uint64_t>, MonotonicTime> submitted_at_;
+  // Submissions that have no answer yet: when they came, and who goes on to
+  // watch their jobs.
+  struct OpenSubmission {
+    MonotonicTime since;
+    std::optional<Asker> watcher;
+  };
+  std::map<std::pair<Peer, uint64_t>, OpenSubmission> open_submissions_;
 
   MonotonicTime ticked_{};
   MonotonicTime denied_logged_{};

@@ -102,6 +102,34 @@ class CoordinatorServerTest : public ::testing::Test {
   std::unique_ptr<CoordinatorServer> server_;
 };
 
+TEST_F(CoordinatorServerTest, ASubmissionThatWatchesHearsOfTheEndUnasked) {
+  ScriptedAgent agent(server_->endpoint(), context_, kInstance);
+  agent.works = false;
+  agent.Register(100);
+  ScriptedPeer client(server_->endpoint(), context_);
+  const Submit submit = {.key = "k", .jobs = {NoopJobJson(2)}, .watch = true};
+  const uint64_t number = client.Ask(submit);
+  const JobSummary accepted =
+      std::get<Accepted>(client.Reply(number)).jobs.at(0);
+  ASSERT_TRUE(agent.peer().WaitUntil([&] { return !agent.granted.empty(); }));
+  agent.Succeed(agent.granted.at(0));
+  JobSummary said;
+  // The test's threads are one: what the agent sends leaves while it waits.
+  ASSERT_TRUE(agent.peer().WaitUntil([&] { return agent.acked > 0; }));
+  do {
+    said = std::get<JobSummaries>(client.Reply(number)).jobs.at(0);
+    EXPECT_EQ(said.id, accepted.id);
+  } while (!IsTerminal(said.state));
+  EXPECT_EQ(said.state, JobState::kSucceeded);
+
+  // Sent again when all is over: accepted before, and the end at once.
+  const uint64_t again = client.Ask(submit);
+  EXPECT_TRUE(std::get<Accepted>(client.Reply(again)).existed);
+  said = std::get<JobSummaries>(client.Reply(again)).jobs.at(0);
+  EXPECT_EQ(said.id, accepted.id);
+  EXPECT_EQ(said.state, JobState::kSucceeded);
+}
+
 TEST_F(CoordinatorServerTest, SaysWhoItIs) {
   ScriptedPeer client(server_->endpoint(), context_);
   const Info info = client.CallFor<Info>(GetInfo{});

@@ -7,7 +7,7 @@
 namespace remuda {
 
 absl::Status Watches::Add(Peer peer, uint64_t request,
-                          std::vector<JobSummary> jobs) {
+                          std::vector<JobSummary> jobs, Knows knows) {
   const Key key = {peer, request};
   const auto earlier = watches_.find(key);
   if (earlier != watches_.end()) Erase(earlier);
@@ -23,7 +23,8 @@ absl::Status Watches::Add(Peer peer, uint64_t request,
     if (!IsTerminal(job.state)) ++watch.live;
     watch.jobs[job.id] = std::move(job);
   }
-  changed_.insert(key);
+  // One that has nothing to wait for ends by its reply.
+  if (knows == Knows::kNothing || watch.live == 0) changed_.insert(key);
   return absl::OkStatus();
 }
 

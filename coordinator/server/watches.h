@@ -28,10 +28,15 @@ class Watches {
   static constexpr size_t kJobsMax = 1'000;  // of one watch
   static constexpr Duration kIntervalMin = std::chrono::milliseconds(100);
 
-  // Due at once. `jobs` are all that the watch asks for, as far as known now.
+  // What its peer already knows of the jobs: nothing, so that a reply is due
+  // at once, or what stands here.
+  enum class Knows { kNothing, kThis };
+
+  // `jobs` are all that the watch asks for, as far as known now.
   // Replaces an earlier watch of the same peer and request.
   // Errors: ResourceExhausted over a limit.
-  absl::Status Add(Peer peer, uint64_t request, std::vector<JobSummary> jobs);
+  absl::Status Add(Peer peer, uint64_t request, std::vector<JobSummary> jobs,
+                   Knows knows = Knows::kNothing);
 
   void OnCommitted(std::span<const JobSummary> changed);
 

@@ -100,5 +100,28 @@ TEST(WatchesTest, TheirNumberIsBounded) {
       << "replaces its own";
 }
 
+TEST(WatchesTest, WhatThePeerKnowsIsNotToldAgain) {
+  Watches watches;
+  ASSERT_TRUE(
+      watches.Add(kPeer, 7, {Job(1, JobState::kRunning)}, Watches::Knows::kThis)
+          .ok());
+  EXPECT_TRUE(watches.TakeDue(kStart).empty());
+  Commit(watches, Job(1, JobState::kSucceeded));
+  const std::vector<ToClient> due = watches.TakeDue(kStart);
+  ASSERT_EQ(due.size(), 1u);
+  EXPECT_EQ(Jobs(due[0]).jobs.at(0).state, JobState::kSucceeded);
+  EXPECT_EQ(watches.size(), 0u);
+}
+
+TEST(WatchesTest, AWatchWithNothingToWaitForIsToldSoAndEnds) {
+  Watches watches;
+  ASSERT_TRUE(
+      watches
+          .Add(kPeer, 7, {Job(1, JobState::kSucceeded)}, Watches::Knows::kThis)
+          .ok());
+  EXPECT_EQ(watches.TakeDue(kStart).size(), 1u);
+  EXPECT_EQ(watches.size(), 0u);
+}
+
 }  // namespace
 }  // namespace remuda
