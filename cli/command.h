@@ -116,6 +116,11 @@ struct WorkerCheckOptions {
   bool json = false;
 };
 
+struct BenchOptions {
+  CommonOptions common;
+  double seconds_each = 8;
+};
+
 struct AgentCommandOptions {
   std::string coordinator;
   std::string key;  // file
@@ -145,6 +150,7 @@ ExitCode AgentCommand(const AgentCommandOptions& options);
 ExitCode KeygenCommand(const KeygenOptions& options);
 ExitCode TokenCommand(const TokenOptions& options);
 ExitCode WorkerCheckCommand(const WorkerCheckOptions& options);
+ExitCode BenchCommand(const BenchOptions& options);
 ExitCode VersionCommand(const CommonOptions& options);
 
 }  // namespace remuda

@@ -75,6 +75,7 @@ class CommandLine {
     AddAsking();
     AddTasks();
     AddServing();
+    AddBench();
     AddKeygen();
     AddWorkerCheck();
     AddPluginProbe();
@@ -377,6 +378,22 @@ class CommandLine {
         ->required();
   }
 
+  void AddBench() {
+    CLI::App* bench = Add(
+        "bench", "what Remuda does on this machine, in about a minute", [this] {
+          bench_.common = common_;
+          return BenchCommand(bench_);
+        });
+    bench
+        ->add_option("--seconds", bench_.seconds_each,
+                     "about how long each figure may take")
+        ->check(CLI::Range(0.01, 600.0))
+        ->capture_default_str();
+    bench->add_option("--state", common_.state_folder,
+                      "measure beside this folder, on its disk");
+    bench->add_flag("--json", common_.json, "print JSON to stdout");
+  }
+
   void AddKeygen() {
     CLI::App* keygen =
         Add("keygen", "make keys for connections off this machine",
@@ -439,6 +456,7 @@ class CommandLine {
   AgentCommandOptions agent_{.coordinator = common_.coordinator,
                              .key = common_.key};
   KeygenOptions keygen_;
+  BenchOptions bench_;
   WorkerCheckOptions worker_check_;
   TokenOptions token_;
   std::vector<std::string> plugins_;
