@@ -3,17 +3,21 @@
 #include <curl/curl.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "base/check.h"
 #include "executors/handlers/http_error.h"
@@ -28,6 +32,7 @@ constexpr long kRedirectsMax = 5;
 constexpr long kConnectSecondsMax = 10;
 constexpr size_t kIdleHandlesMax = 256;
 constexpr int kSocketsPerTurn = 256;
+constexpr rlim_t kFilesForOthers = 1024;
 
 struct HandleDeleter {
   void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
@@ -39,11 +44,20 @@ struct HeadersDeleter {
 };
 using Headers = std::unique_ptr<curl_slist, HeadersDeleter>;
 
-// Connections may use half of the descriptors that the process may open.
-long ConnectionsMax(size_t wanted) {
+// Leaves kFilesForOthers of the process's descriptors to others, or half of
+// them where there are few.
+size_t ConnectionsMax(size_t wanted) {
   rlimit files;
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return 256;
-  return static_cast<long>(std::clamp<rlim_t>(files.rlim_cur / 2, 1, wanted));
+  const rlim_t others = std::min(files.rlim_cur / 2, kFilesForOthers);
+  return std::clamp<rlim_t>(files.rlim_cur - others, 1, wanted);
+}
+
+// By HTTP/1.1, where each request has a connection to itself.
+bool IsPlain(const std::string& url) {
+  constexpr std::string_view kScheme = "http://";
+  return url.size() >= kScheme.size() &&
+         curl_strnequal(url.data(), kScheme.data(), kScheme.size()) != 0;
 }
 
 bool HasControlCharacter(const std::string& text) {
@@ -169,7 +183,8 @@ void Configure(CURL* handle, Transfer& transfer) {
 class HttpClient::Core : public std::enable_shared_from_this<Core> {
  public:
   Core(asio::io_context& loop, HttpClientLimits limits)
-      : multi_(MakeMulti()),
+      : connections_max_(ConnectionsMax(limits.connections)),
+        multi_(MakeMulti()),
         sockets_(loop, epoll_create1(EPOLL_CLOEXEC)),
         timer_(loop),
         budget_(std::make_shared<ByteLease::Budget>(limits.buffered)) {
@@ -177,13 +192,13 @@ class HttpClient::Core : public std::enable_shared_from_this<Core> {
     SetMulti(CURLMOPT_SOCKETDATA, this);
     SetMulti(CURLMOPT_TIMERFUNCTION, &Core::OnTimer);
     SetMulti(CURLMOPT_TIMERDATA, this);
-    const long connections = ConnectionsMax(limits.connections);
+    const long connections = static_cast<long>(connections_max_);
     SetMulti(CURLMOPT_MAX_TOTAL_CONNECTIONS, connections);
     SetMulti(CURLMOPT_MAXCONNECTS, connections);
   }
 
   ~Core() {
-    idle_.clear();
+    idle_handles_.clear();
     // Closes the kept connections, which calls back.
     curl_multi_cleanup(multi_);
   }
@@ -206,23 +221,26 @@ class HttpClient::Core : public std::enable_shared_from_this<Core> {
   }
 
   void Begin(Transfer& transfer) {
-    if (idle_.empty()) {
+    if (idle_handles_.empty()) {
       transfer.handle.reset(curl_easy_init());
       CHECK(transfer.handle != nullptr);
     } else {
-      transfer.handle = std::move(idle_.back());
-      idle_.pop_back();
+      transfer.handle = std::move(idle_handles_.back());
+      idle_handles_.pop_back();
     }
     Configure(transfer.handle.get(), transfer);
+    SetConnection(transfer.handle.get(), transfer.request);
+    ++transfers_;
     CHECK(curl_multi_add_handle(multi_, transfer.handle.get()) == CURLM_OK);
   }
 
   // Also stops it, if it has not ended.
   void End(Transfer& transfer) {
     curl_multi_remove_handle(multi_, transfer.handle.get());
+    --transfers_;
     curl_easy_reset(transfer.handle.get());
-    if (idle_.size() < kIdleHandlesMax) {
-      idle_.push_back(std::move(transfer.handle));
+    if (idle_handles_.size() < kIdleHandlesMax) {
+      idle_handles_.push_back(std::move(transfer.handle));
     } else {
       transfer.handle.reset();
     }
@@ -243,23 +261,58 @@ class HttpClient::Core : public std::enable_shared_from_this<Core> {
     CHECK(curl_multi_setopt(multi_, option, value) == CURLM_OK);
   }
 
+  // Where no connection is idle, curl would look in vain at each one to the
+  // same host, so that thousands of requests cost millions of looks. A request
+  // that may have to wait for a connection takes the first that is free.
+  void SetConnection(CURL* handle, const HttpRequest& request) {
+    const bool fresh = idle_sockets_.empty() && transfers_ < connections_max_ &&
+                       IsPlain(request.url);
+    curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
+    curl_easy_setopt(handle, CURLOPT_SOCKOPTFUNCTION, &Core::OnOpen);
+    curl_easy_setopt(handle, CURLOPT_SOCKOPTDATA, this);
+    curl_easy_setopt(handle, CURLOPT_CLOSESOCKETFUNCTION, &Core::OnClose);
+    curl_easy_setopt(handle, CURLOPT_CLOSESOCKETDATA, this);
+  }
+
   static int OnSocket(CURL*, curl_socket_t socket, int what, void* self,
-                      void*) {
-    const int epoll = static_cast<Core*>(self)->sockets_.native_handle();
+                      void* watched) {
+    return static_cast<Core*>(self)->WatchSocket(socket, what,
+                                                 watched != nullptr);
+  }
+
+  int WatchSocket(curl_socket_t socket, int what, bool watched) {
+    const int epoll = sockets_.native_handle();
     if (what == CURL_POLL_REMOVE) {
-      // A socket that is closed already has left by itself.
       epoll_ctl(epoll, EPOLL_CTL_DEL, socket, nullptr);
+      if (open_sockets_.contains(socket)) idle_sockets_.insert(socket);
       return 0;
     }
     epoll_event event = {};
     event.data.fd = socket;
     if (what & CURL_POLL_IN) event.events |= EPOLLIN;
     if (what & CURL_POLL_OUT) event.events |= EPOLLOUT;
-    if (epoll_ctl(epoll, EPOLL_CTL_MOD, socket, &event) != 0 &&
-        epoll_ctl(epoll, EPOLL_CTL_ADD, socket, &event) != 0) {
+    const int change = watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    const int other = watched ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    if (epoll_ctl(epoll, change, socket, &event) != 0 &&
+        epoll_ctl(epoll, other, socket, &event) != 0) {
       return -1;
     }
+    if (!watched) {
+      curl_multi_assign(multi_, socket, this);  // "watched", the next time
+      idle_sockets_.erase(socket);
+    }
     return 0;
+  }
+
+  static int OnOpen(void* self, curl_socket_t socket, curlsocktype) {
+    static_cast<Core*>(self)->open_sockets_.insert(socket);
+    return CURL_SOCKOPT_OK;
+  }
+
+  static int OnClose(void* self, curl_socket_t socket) {
+    static_cast<Core*>(self)->open_sockets_.erase(socket);
+    static_cast<Core*>(self)->idle_sockets_.erase(socket);
+    return close(socket);
   }
 
   static int OnTimer(CURLM*, long milliseconds, void* self) {
@@ -267,21 +320,49 @@ class HttpClient::Core : public std::enable_shared_from_this<Core> {
     return 0;
   }
 
+  // curl changes its mind with almost every request, and setting a timer is a
+  // system call. So one that is too early is left alone until it fires.
   void SetTimer(long milliseconds) {
     if (closed_) return;
     if (milliseconds < 0) {
-      timer_.cancel();
+      due_ = TimePoint::max();
       return;
     }
-    timer_.expires_after(std::chrono::milliseconds(milliseconds));
-    timer_.async_wait([weak = weak_from_this()](
-                          const boost::system::error_code& error) {
-      const auto core = weak.lock();
-      if (error || core == nullptr) return;
-      int running = 0;
-      curl_multi_socket_action(core->multi_, CURL_SOCKET_TIMEOUT, 0, &running);
-      core->Reap();
-    });
+    due_ = asio::steady_timer::clock_type::now() +
+           std::chrono::milliseconds(milliseconds);
+    if (milliseconds > 0) return SetAlarm();
+    if (!std::exchange(posted_, true)) {
+      asio::post(timer_.get_executor(), [weak = weak_from_this()] {
+        if (const auto core = weak.lock()) core->OnPosted();
+      });
+    }
+  }
+
+  void OnPosted() {
+    posted_ = false;
+    OnAlarm();
+  }
+
+  void SetAlarm() {
+    if (due_ >= alarm_) return;
+    alarm_ = due_;
+    timer_.expires_at(alarm_);
+    timer_.async_wait(
+        [weak = weak_from_this()](const boost::system::error_code& error) {
+          const auto core = weak.lock();
+          if (error || core == nullptr) return;
+          core->alarm_ = TimePoint::max();
+          core->OnAlarm();
+        });
+  }
+
+  void OnAlarm() {
+    if (closed_) return;
+    if (due_ > asio::steady_timer::clock_type::now()) return SetAlarm();
+    due_ = TimePoint::max();
+    int running = 0;
+    curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
+    Reap();
   }
 
   void OnSocketsReady() {
@@ -311,11 +392,22 @@ class HttpClient::Core : public std::enable_shared_from_this<Core> {
     }
   }
 
+  using TimePoint = asio::steady_timer::time_point;
+
+  const size_t connections_max_;
   CURLM* const multi_;
   asio::posix::stream_descriptor sockets_;  // of curl: an epoll descriptor
   asio::steady_timer timer_;
+  TimePoint due_ = TimePoint::max();    // when curl wants to be called
+  TimePoint alarm_ = TimePoint::max();  // when the timer fires
+  bool posted_ = false;                 // a call at once
+  size_t transfers_ = 0;
+  // Of connections; the idle ones are those that curl does not wait for: kept
+  // connections, and for a moment perhaps others.
+  absl::flat_hash_set<curl_socket_t> open_sockets_;
+  absl::flat_hash_set<curl_socket_t> idle_sockets_;
   const std::shared_ptr<ByteLease::Budget> budget_;
-  std::vector<Handle> idle_;
+  std::vector<Handle> idle_handles_;
   bool closed_ = false;
 };
 

@@ -44,7 +44,8 @@ struct HttpResponse {
 };
 
 struct HttpClientLimits {
-  size_t connections = 4096;         // further requests wait for one
+  // Further requests wait for one. Fewer where the process may open fewer.
+  size_t connections = 65'536;
   uint64_t buffered = 512ull << 20;  // bytes of all bodies together
 };
 

@@ -87,5 +87,41 @@ TEST_F(HttpClientTest, RequestsWaitForAConnection) {
   EXPECT_EQ(server_.connections(), 1u);
 }
 
+TEST_F(HttpClientTest, KeptConnectionsAreUsedBeforeNewOnes) {
+  constexpr size_t kRequests = 50;
+  server_.Page("/together", "x");
+  server_.HoldUntil("/together", kRequests);
+  HttpClient client(loop_);
+  const std::vector<HttpRequest> requests(kRequests, Get("/together"));
+  for (int round = 0; round < 3; ++round) {
+    for (const auto& answer : SendAll(client, requests)) {
+      EXPECT_TRUE(answer.ok()) << answer.status();
+    }
+    EXPECT_EQ(server_.connections(), kRequests) << round;
+  }
+}
+
+TEST_F(HttpClientTest, AFreeConnectionGoesToWhoWaitsForOne) {
+  server_.Page("/", "x");
+  HttpClient client(loop_, {.connections = 4});
+  const std::vector<HttpRequest> requests(200, Get("/"));
+  for (const auto& answer : SendAll(client, requests)) {
+    EXPECT_TRUE(answer.ok()) << answer.status();
+  }
+  EXPECT_EQ(server_.connections(), 4u);
+}
+
+TEST_F(HttpClientTest, ConnectionsThatTheServerClosedAreNotUsed) {
+  server_.Answer("/", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx");
+  server_.Answer("/bye", HttpTestServer::kClose);
+  HttpClient client(loop_);
+  for (int round = 1; round < 4; ++round) {
+    // The second finds the connection of the first, and ends it.
+    EXPECT_TRUE(SendAll(client, {Get("/")})[0].ok());
+    EXPECT_FALSE(SendAll(client, {Get("/bye")})[0].ok());
+  }
+  EXPECT_TRUE(SendAll(client, {Get("/")})[0].ok());
+}
+
 }  // namespace
 }  // namespace remuda
