@@ -40,8 +40,22 @@ def tree_of(pid):
     return found
 
 
+def cpu_of(processes):
+    """Seconds of CPU that they and their ended children have used."""
+    ticks = 0
+    for pid in processes:
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                fields = file.read().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        ticks += sum(int(field) for field in fields[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 class Comparison:
-    """`ways` are functions by name; each returns seconds, or (seconds, bytes).
+    """`ways` are functions by name; each returns seconds, (seconds, bytes) or
+    (seconds, bytes, CPU seconds).
 
     The first way is what the others are compared with.
     """
@@ -51,14 +65,16 @@ class Comparison:
         self.ways = ways
         self.seconds = {name: [] for name in ways}
         self.bytes = {name: [] for name in ways}
+        self.cpu = {name: [] for name in ways}
 
     def run(self, runs):
         for _ in range(runs):
             for name, way in self.ways.items():
                 took = way()
                 if isinstance(took, tuple):
-                    took, used = took
+                    took, used, *cpu = took
                     self.bytes[name].append(used)
+                    self.cpu[name] += cpu
                 self.seconds[name].append(took)
 
     def show(self, as_json):
@@ -73,6 +89,8 @@ class Comparison:
                 row["bytes"] = statistics.median(self.bytes[name])
                 row["bytes_ratio"] = (
                     row["bytes"] / statistics.median(self.bytes[base]))
+            if self.cpu[name]:
+                row["cpu_seconds"] = statistics.median(self.cpu[name])
             rows.append(row)
         load = os.getloadavg()
         if as_json:
@@ -82,11 +100,12 @@ class Comparison:
         print(f"## {self.title}\n\n{platform.machine()}, {os.cpu_count()} "
               f"cores, load {load[0]:.1f}, medians of {len(self.seconds[base])}"
               "\n\n| way | seconds | least to most | ratio | peak memory | "
-              "ratio |\n|---|---|---|---|---|---|")
+              "ratio | CPU seconds |\n|---|---|---|---|---|---|---|")
         for row in rows:
             memory = ("| |" if "bytes" not in row else
                       f"{row['bytes'] / 2**20:.0f} MiB | "
                       f"{row['bytes_ratio']:.2f} |")
+            cpu = f"{row['cpu_seconds']:.2f}" if "cpu_seconds" in row else ""
             print(f"| {row['way']} | {row['seconds']:.2f} | {row['least']:.2f} "
-                  f"to {row['most']:.2f} | {row['ratio']:.2f} | {memory}")
+                  f"to {row['most']:.2f} | {row['ratio']:.2f} | {memory} {cpu} |")
         print()

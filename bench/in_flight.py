@@ -3,7 +3,8 @@
 
 A server on loopback answers after a second. `http.fetch` on one agent is
 compared with a bare libcurl program, Python's `async def` with a bare asyncio
-program; memory is the peak of all processes of the agent.
+program. Memory is the peak and CPU the sum of all processes of the agent, for
+each run a new one.
 
     bazel build //cli:remuda //bench:libcurl_in_flight && bench/in_flight.py
 """
@@ -23,7 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "acceptance"))
 
 from cluster import Cluster, free_port, job_text  # noqa: E402
-from comparison import Comparison, memory_of, tree_of  # noqa: E402
+from comparison import Comparison, cpu_of, memory_of, tree_of  # noqa: E402
 
 LIBCURL = ROOT / "bazel-bin/bench/libcurl_in_flight"
 MANY = ROOT / "bench/tutorial/many.py"
@@ -87,8 +88,11 @@ def program(command):
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     with Peak(process.pid) as peak:
-        assert process.wait() == 0
-    return time.monotonic() - began, peak.bytes
+        _, status, used = os.wait4(process.pid, 0)
+        took = time.monotonic() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return took, peak.bytes, used.ru_utime + used.ru_stime
 
 
 class Job:
@@ -105,10 +109,12 @@ class Job:
             cluster.agents_online(1)
             spec = cluster.spec("many", job_text("many", self.type,
                                                  self.lines))
+            idle = cpu_of(tree_of(agent.process.pid))
             with Peak(agent.process.pid) as peak:
                 job = cluster.run(spec)
+            cpu = cpu_of(tree_of(agent.process.pid)) - idle
             assert job["state"] == "succeeded", job
-            return job["duration_seconds"], peak.bytes
+            return job["duration_seconds"], peak.bytes, cpu
 
 
 def main():

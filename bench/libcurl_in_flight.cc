@@ -2,6 +2,12 @@
 // nothing else: what in_flight.py compares `http.fetch` with.
 //
 //   libcurl_in_flight URL COUNT
+//
+// All requests are begun before the first is answered, with the two options
+// that save most where there are so many: no signals to mask, and no search for
+// a connection to share. Waiting by epoll through curl_multi_socket_action()
+// was tried and is no faster, since all sockets are ready at about the same
+// time.
 
 #include <curl/curl.h>
 
@@ -29,6 +35,8 @@ int main(int argc, char** argv) {
     curl_easy_setopt(easy, CURLOPT_URL, argv[1]);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, Drop);
     curl_easy_setopt(easy, CURLOPT_FAILONERROR, 1L);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
     curl_multi_add_handle(multi, easy);
   }
   int succeeded = 0;
