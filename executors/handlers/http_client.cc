@@ -32,6 +32,13 @@ constexpr long kRedirectsMax = 5;
 constexpr long kConnectSecondsMax = 10;
 constexpr size_t kIdleHandlesMax = 256;
 constexpr int kSocketsPerTurn = 256;
+
+// So many requests at once read in curl's own steps of 16 KiB, each from a
+// buffer of its own; further ones in smaller steps, because ten thousand such
+// buffers are memory and nothing that many requests share is read fast.
+constexpr size_t kLargeBuffersMax = 1024;
+constexpr long kSmallBufferBytes = 2048;
+
 constexpr rlim_t kFilesForOthers = 1024;
 
 struct HandleDeleter {
@@ -89,9 +96,9 @@ absl::Status CheckRequest(const HttpRequest& request) {
 
 // One request and what has come of it.
 struct Transfer {
-  Transfer(HttpRequest wanted, const asio::any_io_executor& executor,
+  Transfer(const HttpRequest& wanted, const asio::any_io_executor& executor,
            ByteLease lease)
-      : request(std::move(wanted)), done(executor), held(std::move(lease)) {}
+      : request(wanted), done(executor), held(std::move(lease)) {}
 
   static size_t OnBytes(char* data, size_t one, size_t count, void* self) {
     return static_cast<Transfer*>(self)->Append(data, one * count);
@@ -110,7 +117,7 @@ struct Transfer {
     return size;
   }
 
-  HttpRequest request;
+  const HttpRequest& request;
   LoopEvent done;
   ByteLease held;
   Handle handle;
@@ -120,6 +127,7 @@ struct Transfer {
   CURLcode code = CURLE_OK;
   bool too_large = false;
   bool no_room = false;
+  bool reads_small = false;
 };
 
 void SetMethod(CURL* handle, const HttpRequest& request) {
@@ -221,7 +229,8 @@ class HttpClient::Core : public std::enable_shared_from_this<Core> {
   }
 
   void Begin(Transfer& transfer) {
-    if (idle_handles_.empty()) {
+    transfer.reads_small = transfers_ >= kLargeBuffersMax;
+    if (idle_handles_.empty() || transfer.reads_small) {
       transfer.handle.reset(curl_easy_init());
       CHECK(transfer.handle != nullptr);
     } else {
@@ -229,6 +238,10 @@ class HttpClient::Core : public std::enable_shared_from_this<Core> {
       idle_handles_.pop_back();
     }
     Configure(transfer.handle.get(), transfer);
+    if (transfer.reads_small) {
+      CHECK(curl_easy_setopt(transfer.handle.get(), CURLOPT_BUFFERSIZE,
+                             kSmallBufferBytes) == CURLE_OK);
+    }
     SetConnection(transfer.handle.get(), transfer.request);
     ++transfers_;
     CHECK(curl_multi_add_handle(multi_, transfer.handle.get()) == CURLM_OK);
@@ -238,12 +251,13 @@ class HttpClient::Core : public std::enable_shared_from_this<Core> {
   void End(Transfer& transfer) {
     curl_multi_remove_handle(multi_, transfer.handle.get());
     --transfers_;
-    curl_easy_reset(transfer.handle.get());
-    if (idle_handles_.size() < kIdleHandlesMax) {
-      idle_handles_.push_back(std::move(transfer.handle));
-    } else {
+    // A handle keeps the buffer that it has made.
+    if (transfer.reads_small || idle_handles_.size() >= kIdleHandlesMax) {
       transfer.handle.reset();
+      return;
     }
+    curl_easy_reset(transfer.handle.get());
+    idle_handles_.push_back(std::move(transfer.handle));
   }
 
   ByteLease Lease() const { return ByteLease(budget_); }
@@ -488,7 +502,7 @@ HttpClient::Send(HttpRequest request) {
   if (!checked.ok()) co_return checked;
   const std::shared_ptr<Core> core = core_;
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
-  Transfer transfer(std::move(request), executor, core->Lease());
+  Transfer transfer(request, executor, core->Lease());
   core->Begin(transfer);
   // Also when the coroutine is destroyed while it waits.
   const std::unique_ptr<Transfer, std::function<void(Transfer*)>> end(
