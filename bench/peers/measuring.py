@@ -112,9 +112,13 @@ class Contest:
         while True:
             sample = getattr(peer, self.work.name)(size)
             wanted = figures.next_size(self.seconds, sample, self.most)
-            if size >= wanted or sample.seconds > self.seconds / 4:
+            if sample.seconds > 2 * self.seconds:
                 return wanted
-            size = min(wanted, size * 20)
+            # What a run costs however small it is must not decide, so the
+            # size grows until a run really takes that long.
+            if sample.seconds >= self.seconds / 2 or size >= self.most:
+                return size
+            size = min(self.most, max(4 * size, min(wanted, 20 * size)))
 
     def table(self):
         rows = [{"label": system.label,

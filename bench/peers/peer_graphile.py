@@ -45,7 +45,8 @@ class Graphile(Peer):
             self.processes.append(Process(
                 [*as_user, f"{programs}/postgres", "-D", data, "-p", port,
                  "-c", "listen_addresses=127.0.0.1", "-c",
-                 "unix_socket_directories=", "-c", "shared_buffers=512MB"],
+                 "unix_socket_directories=", "-c", "shared_buffers=512MB",
+                 "-c", "max_connections=300"],
                 self.folder, "postgres").serve_on(port))
             env = {**os.environ, "NODE_PATH":
                    str(packages.cache_folder() / "node_modules"),

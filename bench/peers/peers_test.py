@@ -48,6 +48,13 @@ class Slow(Fast):
     label, rate = "slow", 250.0
 
 
+class Late(Fast):
+    label = "late"
+
+    def array(self, size):
+        return Sample(seconds=0.4 + size / 100_000, done=size)
+
+
 class Broken(Fast):
     label = "broken"
 
@@ -149,6 +156,10 @@ class ContestTest(unittest.TestCase):
                          [("fast", 1000, 3), ("slow", 200, 3)])
         self.assertEqual([row["ratio"] for row in table["rows"]], [1, 4])
         self.assertEqual(table["rows"][0]["form"], "at once")
+
+    def test_what_a_run_costs_at_least_does_not_make_it_small(self):
+        row = self.table(Late)["rows"][0]
+        self.assertGreaterEqual(0.4 + row["size"] / 100_000, 0.5)
 
     def test_what_fails_or_cannot_is_left_out_with_the_reason(self):
         table = self.table(Fast, Broken, Unfit)
