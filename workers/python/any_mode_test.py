@@ -154,6 +154,34 @@ class AnyMode:
         self.assertEqual([each["code"] for each in findings], ["gil_enabled"])
         self.assertIn("the module 'fast'", findings[0]["text"])
 
+    def test_looks_for_garbage_less_often_and_not_among_modules(self):
+        self.write(
+            "g",
+            """
+            import gc
+            async def seen():
+                among = any(one is gc for one in gc.get_objects())
+                return [gc.get_threshold()[0], gc.isenabled(), among]
+            """,
+        )
+        most, enabled, among = self.succeeded(self.worker.run("g:seen"))
+        self.assertGreaterEqual(most, 5000)
+        self.assertTrue(enabled)
+        self.assertFalse(among, "modules are still looked through")
+
+    def test_a_users_own_choice_about_garbage_counts(self):
+        self.write(
+            "g",
+            """
+            import gc
+            gc.set_threshold(123, 4, 5)
+            async def seen(): return gc.get_threshold()
+            """,
+        )
+        self.assertEqual(
+            self.succeeded(self.worker.run("g:seen"))[:2], [123, 4]
+        )
+
     def test_a_range_ends_once_each(self):
         ids = self.worker.start(self.f("nothing"), count=3000)
         self.worker.wait_until(lambda: len(self.worker.ends) >= 3000)

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from . import result_types, setups
+from . import garbage, result_types, setups
 from .arguments import arguments_of, folders_of
 from .failures import describe_exception, describe_exit
 from .functions import Functions
@@ -76,6 +76,8 @@ class Worker:
         )
         self.functions = Functions(self.watch.around_import)
         self.folders = {}  # by the path as given
+        self.imports_apart = False
+        garbage.look_less_often()
 
     def ready(self, credits):
         self.channel.send([{"type": "ready", "credits": credits}])
@@ -103,6 +105,9 @@ class Worker:
             wanted = setups.setups_of(parameters, find)
             if wanted:
                 setups.check_arguments(wanted, kwargs)
+        if not self.imports_apart:
+            self.imports_apart = True
+            garbage.set_imports_apart()
         return Call(function, args, kwargs, wanted)
 
     def check(self, function, task):
