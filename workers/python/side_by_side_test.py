@@ -206,6 +206,13 @@ class SideBySide:
         self.touch("b")
         self.succeeded(self.worker.end_of(third))
 
+    def test_told_to_drain_at_once_it_does_what_it_holds(self):
+        self.worker = self.start_worker(slots=16)
+        self.write("brief", "import asyncio\nasync def f(): await asyncio.sleep(0.05)\n")
+        ids = self.worker.start("brief:f", count=40)
+        self.assertEqual(self.worker.drain(), 0)
+        self.assertEqual(sorted(self.worker.ends), ids)
+
     def test_large_results_at_once_stay_within_frames(self):
         self.worker = self.start_worker(slots=16)
         self.write("large", "async def f(): return '\\\\' * (3 << 20)\n")

@@ -23,7 +23,12 @@ SEND_SECONDS = 0.0005  # how long ends are kept for company
 class ThreadMode(SideBySide):
     """Reads on one thread, imports on the main thread, runs on the others.
 
-    Thread: `pending`, `threads` and `idle` under `room`.
+    Threads wake one another in a chain: whoever takes a task has one more woken if
+    there is more to do, and nobody is woken while one wakes. So a task that waits
+    lets the next begin at once, and short ones, which keep the interpreter's lock,
+    are run by few threads that do not fight for it.
+
+    Thread: `pending`, `threads`, `idle` and `waking` under `room`.
     """
 
     mode = "threads"
@@ -35,6 +40,7 @@ class ThreadMode(SideBySide):
         self.pending = collections.deque()  # prepared, in order
         self.threads = []
         self.idle = 0
+        self.waking = False  # a thread was woken or started and has not yet looked
         self.closing = False
         self.anything_to_send = threading.Event()
 
@@ -91,19 +97,27 @@ class ThreadMode(SideBySide):
     def dispatch(self, task, call):
         with self.room:
             self.pending.append((task, call))
-            if self.idle >= len(self.pending):
-                self.room.notify()
-            elif len(self.threads) < self.slots:
-                thread = threading.Thread(target=self.work, daemon=True)
-                self.threads.append(thread)
-                thread.start()
+            self.wake_one()
+
+    def wake_one(self):
+        if self.waking:
+            return
+        if self.idle > 0:
+            self.waking = True
+            self.room.notify()
+        elif len(self.threads) < self.slots:
+            self.waking = True
+            thread = threading.Thread(target=self.work, daemon=True)
+            self.threads.append(thread)
+            thread.start()
 
     def finish(self):
         """Does what is held; then each thread closes what it made."""
         with self.room:
             self.closing = True
             self.room.notify_all()
-        for thread in list(self.threads):
+        # Which grows meanwhile, by threads that those before still start.
+        for thread in self.threads:
             while thread.is_alive():
                 thread.join(CLOSE_SECONDS)
                 if not self.held:
@@ -130,17 +144,23 @@ class ThreadMode(SideBySide):
         runner = Runner()
         setups = Setups(runner.run)
         run_queue = RunQueue(threading.get_native_id())
+        waited = True  # a new thread was woken as well
         while True:
-            waited = False
             with self.room:
-                self.idle += 1
+                if waited:
+                    self.waking = False
+                waited = False
                 while not self.pending and not self.closing:
+                    self.idle += 1
                     self.room.wait()
+                    self.idle -= 1
+                    self.waking = False
                     waited = True
-                self.idle -= 1
                 if not self.pending:
                     break
                 task, call = self.pending.popleft()
+                if self.pending:
+                    self.wake_one()
             if waited:
                 run_queue.since_last()  # what came before is nobody's
             self.run_task(task, call, runner, setups, run_queue)
