@@ -37,7 +37,7 @@ def task():
     running = current.get()
     if running is None:
         return TaskFacts(0, 1, "")
-    return TaskFacts(int(running.index), int(running.attempt), str(running.job))
+    return TaskFacts(running.index, int(running.attempt), str(running.job))
 
 
 def stopping():

@@ -66,7 +66,7 @@ def run_parameters(parameters):
     value = function.call(*args, **kwargs)
     if function.form == "async":
         value = runner.run(value)
-    task = Task(1, "0", 1, parameters, None, "", parameters.get("outputs"))
+    task = Task(1, 0, 1, parameters, None, "", parameters.get("outputs"))
     ending = ending_of(function.name, value, task)
     setups.close()
     runner.close()

@@ -33,13 +33,15 @@ class Driven(collections.abc.Coroutine):
     Children that the task makes by asyncio are driven too, for their task.
     """
 
-    __slots__ = ("coroutine", "task", "numbers", "step")
+    __slots__ = ("coroutine", "task")
 
-    def __init__(self, coroutine, task, numbers, step):
+    # Of the class, as a worker has one loop and thousands of these.
+    numbers = None  # of the cell
+    step = None
+
+    def __init__(self, coroutine, task):
         self.coroutine = coroutine
         self.task = task
-        self.numbers = numbers
-        self.step = step
 
     # Both are written out, as a step costs a call less so.
 
@@ -91,12 +93,13 @@ class Driven(collections.abc.Coroutine):
 
 def task_factory(numbers, step, plain_task):
     """Makes asyncio tasks whose steps are seen, for the current task."""
+    Driven.numbers, Driven.step = numbers, step
 
     def make(loop, coroutine, **options):
         task = current.get()
         # A task of its own is driven already.
         if task is not None and not isinstance(coroutine, Driven):
-            coroutine = Driven(coroutine, task, numbers, step)
+            coroutine = Driven(coroutine, task)
         return plain_task(coroutine, loop=loop, **options)
 
     return make

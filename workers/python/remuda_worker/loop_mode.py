@@ -74,6 +74,7 @@ class LoopMode(SideBySide):
         self.step = Step(int(BLOCKED_SECONDS * 1e9), self.on_long_step)
         self.lags = Lags(self.loop, self.step, self.held)
         self.watchdog = Watchdog(self)
+        TopLevel.owner = self
         self.loop.set_task_factory(
             task_factory(self.cell.numbers, self.step, asyncio.Task)
         )
@@ -136,8 +137,7 @@ class LoopMode(SideBySide):
             if not hasattr(coroutine, "send"):
                 coroutine = awaited(coroutine, call.function.name)
             task.began = time.monotonic_ns()
-            driven = TopLevel(coroutine, task, numbers, self.step)
-            driven.owner = self
+            driven = TopLevel(coroutine, task)
             driven.name = call.function.name
             self.running += 1
             task.runner = self.loop.create_task(driven)
@@ -213,7 +213,9 @@ class LoopMode(SideBySide):
 class TopLevel(Driven):
     """The coroutine of the task itself, whose end is the task's."""
 
-    __slots__ = ("owner", "name")
+    __slots__ = ("name",)
+
+    owner = None  # as there is one loop
 
     def send(self, value):
         try:

@@ -126,7 +126,7 @@ class ProcessMode(Worker):
             return
         environ = os.environ
         environ["REMUDA_JOB_ID"] = str(task.job)
-        environ["REMUDA_TASK_INDEX"] = task.index
+        environ["REMUDA_TASK_INDEX"] = str(task.index)
         environ["REMUDA_ATTEMPT"] = str(task.attempt)
         used = resource.getrusage(resource.RUSAGE_SELF)
         start = time.monotonic_ns()

@@ -10,7 +10,9 @@ from .worker import Worker, result_messages
 
 CREDITS_BEYOND_SLOTS = 1024
 RESULTS_AT_ONCE_MAX = 512
-RESULTS_KEPT_LONG_NS = 1_000_000
+# While others run, and so nobody waits for room: each message costs the agent and
+# the coordinator more than the result in it.
+RESULTS_KEPT_LONG_NS = 4_000_000
 
 
 class SideBySide(Worker):

@@ -65,12 +65,12 @@ def tasks_of(message):
         number, index = int(several["id"]), int(several["index"])
         attempt = several["attempt"]
         for i in range(several["count"]):
-            yield Task(number + i, str(index + i), attempt, shared, None, job, outputs)
+            yield Task(number + i, index + i, attempt, shared, None, job, outputs)
         return
     for each in message["tasks"]:
         yield Task(
             int(each["id"]),
-            each["index"],
+            int(each["index"]),
             each["attempt"],
             each.get("parameters", shared),
             each.get("item"),
