@@ -33,6 +33,37 @@ class Executors(unittest.TestCase):
                                          list(range(1, 10001)))
                         self.assertEqual({r["attempts"] for r in rows}, {1})
 
+    def test_workers_are_as_many_as_the_agent_says(self):
+        with Cluster() as cluster:
+            cluster.coordinator()
+            cluster.agent("--workers", "1")
+            cluster.agents_online(1)
+            module = cluster.folder / "together.py"
+            module.write_text(
+                "import asyncio, os, time\n"
+                "async def later():\n"
+                "    await asyncio.sleep(0.2)\n"
+                "    return os.getpid()\n"
+                "def plain():\n"
+                "    time.sleep(0.2)\n"
+                "    return os.getpid()\n")
+            for executor, form in (("async", "later"),
+                                   ("thread-pool", "plain")):
+                with self.subTest(executor=executor):
+                    spec = cluster.spec("together", job_text(
+                        "together", "python",
+                        [f"executor: {executor}",
+                         "tasks: {range: {from: 1, to: 300}}",
+                         f"with: {{function: 'together:{form}', "
+                         f"path: ['{cluster.folder}'], args: []}}"]))
+                    job = cluster.run(spec)
+                    self.assertEqual(job["state"], "succeeded")
+                    rows = cluster.results(job["id"])
+                    self.assertEqual(len({r["output"] for r in rows}), 1)
+            refused = cluster.remuda("agent", "--workers", "0", code=None)
+            self.assertEqual(refused.returncode, 2, refused.stderr)
+            self.assertIn("--workers", refused.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -127,6 +127,7 @@ struct AgentCommandOptions {
   std::string http;
   std::string labels;
   std::string slots;
+  uint64_t workers = 0;  // one a core
   std::string data;
   std::string name;
   std::string drain = "10m";

@@ -131,7 +131,8 @@ absl::StatusOr<std::unique_ptr<Embedded>> BecomeHost(
     // The next host's coordinator takes what this one held as lost at once.
     agent.has_successors = false;
     agent.executors = ShippedExecutors(
-        *ParseSlots("", UsableCores(std::thread::hardware_concurrency())));
+        *ParseSlots("", UsableCores(std::thread::hardware_concurrency())),
+        /*workers=*/0);
     absl::StatusOr<std::unique_ptr<AgentServer>> started =
         AgentServer::Start(std::move(agent), context);
     if (!started.ok()) return started.status();

@@ -99,8 +99,14 @@ const ControlGroupPlaces& PlacesForGroups() {
   return places;
 }
 
+// What an executor may have: attempts at once, and processes that host them.
+struct Room {
+  uint64_t slots = 0;
+  uint64_t workers = 0;
+};
+
 absl::StatusOr<RoutedExecutor::Part> MakeHosted(
-    ExecutorKind kind, uint64_t slots, const ExecutorSurroundings& around,
+    ExecutorKind kind, const Room& room, const ExecutorSurroundings& around,
     Executor::Notify notify) {
   const std::string folder =
       std::filesystem::absolute(around.work_folder).string();
@@ -108,68 +114,64 @@ absl::StatusOr<RoutedExecutor::Part> MakeHosted(
   if (!script.ok()) return script.status();
   HostedOptions options;
   options.kind = kind;
-  options.slots = slots;
-  options.workers_max = std::min<uint64_t>(
-      slots, UsableCores(std::max(1U, std::thread::hardware_concurrency())));
+  options.slots = room.slots;
+  options.workers_max = std::min(room.slots, room.workers);
   options.work_folder = folder + "/hosted";
   options.log_folder = folder + "/logs";
   options.ties = around.ties;
   options.groups = PlacesForGroups();
   options.workers = {PythonWorker(*script)};
   AddPluginWorkers(kind, options.workers);
-  absl::StatusOr<std::unique_ptr<Spawner>> spawner =
-      Spawner::Launch(kSelf, around.ties);
-  if (!spawner.ok()) return spawner.status();
   std::vector<std::string> types;
   for (const WorkerCommand& worker : options.workers) {
     types.insert(types.end(), worker.job_types.begin(), worker.job_types.end());
   }
   absl::StatusOr<std::unique_ptr<HostedExecutor>> executor =
-      HostedExecutor::Create(std::move(options), *std::move(spawner),
-                             *around.clock, std::move(notify));
+      HostedExecutor::Create(std::move(options), *around.clock,
+                             std::move(notify));
   if (!executor.ok()) return executor.status();
   return RoutedExecutor::Part{.executor = *std::move(executor),
                               .job_types = std::move(types)};
 }
 
 // Handlers that ship run in the agent, a user's in workers.
-absl::StatusOr<ExecutorEntry> MakeRouted(uint64_t slots,
+absl::StatusOr<ExecutorEntry> MakeRouted(const Room& room,
                                          const ExecutorSurroundings& around,
                                          const RoutedExecutor::MakePart& native,
                                          ExecutorKind kind) {
   const RoutedExecutor::MakePart hosted = [&](Executor::Notify notify) {
-    return MakeHosted(kind, slots, around, std::move(notify));
+    return MakeHosted(kind, room, around, std::move(notify));
   };
   absl::StatusOr<std::unique_ptr<RoutedExecutor>> routed =
-      RoutedExecutor::Create(slots, {native, hosted}, around.notify);
+      RoutedExecutor::Create(room.slots, {native, hosted}, around.notify);
   if (!routed.ok()) return routed.status();
   std::vector<std::string> types = (*routed)->job_types();
   return ExecutorEntry{.executor = *std::move(routed),
                        .job_types = std::move(types)};
 }
 
-absl::StatusOr<ExecutorEntry> MakeAsync(uint64_t slots,
+absl::StatusOr<ExecutorEntry> MakeAsync(const Room& room,
                                         const ExecutorSurroundings& around) {
   const auto native = [&](Executor::Notify notify) {
     return RoutedExecutor::Part{
         .executor = std::make_unique<AsyncExecutor>(
-            AsyncExecutorOptions{.slots = slots}, ShippedAsyncHandlers,
+            AsyncExecutorOptions{.slots = room.slots}, ShippedAsyncHandlers,
             *around.clock, std::move(notify)),
         .job_types = NativeTypesOn(ExecutorKind::kAsync)};
   };
-  return MakeRouted(slots, around, native, ExecutorKind::kAsync);
+  return MakeRouted(room, around, native, ExecutorKind::kAsync);
 }
 
 absl::StatusOr<ExecutorEntry> MakeThreadPool(
-    uint64_t slots, const ExecutorSurroundings& around) {
+    const Room& room, const ExecutorSurroundings& around) {
   const auto native = [&](Executor::Notify notify) {
     return RoutedExecutor::Part{
         .executor = std::make_unique<ThreadPoolExecutor>(
-            ThreadPoolOptions{.slots = slots}, ShippedBlockingHandlers(),
+            ThreadPoolOptions{.slots = room.slots}, ShippedBlockingHandlers(),
             *around.clock, std::move(notify)),
         .job_types = NativeTypesOn(ExecutorKind::kThreadPool)};
   };
-  return MakeRouted(slots, around, native, ExecutorKind::kThreadPool);
+  return MakeRouted(room, around, native, ExecutorKind::kThreadPool);
 }
 
 absl::StatusOr<ExecutorEntry> MakeProcessPool(
@@ -202,20 +204,24 @@ absl::StatusOr<ExecutorEntry> MakeProcessPool(
 }  // namespace
 
 std::vector<ExecutorFactory> ShippedExecutors(
-    const std::map<ExecutorKind, uint64_t>& slots) {
+    const std::map<ExecutorKind, uint64_t>& slots, uint64_t workers) {
+  if (workers == 0) {
+    workers = UsableCores(std::max(1U, std::thread::hardware_concurrency()));
+  }
   std::vector<ExecutorFactory> factories;
   for (const auto& [kind, count] : slots) {
     if (count == 0) continue;
     factories.push_back(
-        [kind = kind, count = count](const ExecutorSurroundings& around)
+        [kind = kind, room = Room{.slots = count, .workers = workers}](
+            const ExecutorSurroundings& around)
             -> absl::StatusOr<ExecutorEntry> {
           switch (kind) {
             case ExecutorKind::kAsync:
-              return MakeAsync(count, around);
+              return MakeAsync(room, around);
             case ExecutorKind::kThreadPool:
-              return MakeThreadPool(count, around);
+              return MakeThreadPool(room, around);
             case ExecutorKind::kProcessPool:
-              return MakeProcessPool(count, around);
+              return MakeProcessPool(room.slots, around);
           }
           return absl::InternalError("an executor that nobody knows");
         });

@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -187,6 +188,9 @@ ExitCode CoordinatorCommand(const CoordinatorCommandOptions& options) {
 }
 
 ExitCode AgentCommand(const AgentCommandOptions& options) {
+  // The size from which free memory is given back stays small: left alone, it
+  // grows with the largest batch that there ever was.
+  mallopt(M_TRIM_THRESHOLD, 128 << 10);
   ReapIfFirstProcess();
   SignalSet signals({SIGTERM, SIGINT});
   ConfigureLog({.component = "agent"});
@@ -211,7 +215,7 @@ ExitCode AgentCommand(const AgentCommandOptions& options) {
   agent.has_successors = !options.data.empty();
   agent.http = Given(options.http);
   agent.drain = *drain;
-  agent.executors = ShippedExecutors(*slots);
+  agent.executors = ShippedExecutors(*slots, options.workers);
   WireContext context;
   absl::StatusOr<std::unique_ptr<AgentServer>> server =
       AgentServer::Start(std::move(agent), context);

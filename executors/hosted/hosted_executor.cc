@@ -33,8 +33,7 @@ absl::Status MakeFolder(const std::string& path, const char* what) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<HostedExecutor>> HostedExecutor::Create(
-    HostedOptions options, std::unique_ptr<Spawner> spawner, const Clock& clock,
-    Notify notify) {
+    HostedOptions options, const Clock& clock, Notify notify) {
   if (options.kind == ExecutorKind::kProcessPool) {
     return absl::InvalidArgumentError(
         "a hosted executor is async or thread-pool");
@@ -48,13 +47,12 @@ absl::StatusOr<std::unique_ptr<HostedExecutor>> HostedExecutor::Create(
   absl::Status status = MakeFolder(options.work_folder, "work_folder");
   if (status.ok()) status = MakeFolder(options.log_folder, "log_folder");
   if (!status.ok()) return status;
-  return std::unique_ptr<HostedExecutor>(new HostedExecutor(
-      options, std::move(spawner), clock, std::move(notify)));
+  return std::unique_ptr<HostedExecutor>(
+      new HostedExecutor(options, clock, std::move(notify)));
 }
 
-HostedExecutor::HostedExecutor(const HostedOptions& options,
-                               std::unique_ptr<Spawner> spawner,
-                               const Clock& clock, Notify notify)
+HostedExecutor::HostedExecutor(const HostedOptions& options, const Clock& clock,
+                               Notify notify)
     : workers_(options.workers),
       facts_{.kind = options.kind,
              .slots = options.slots,
@@ -65,8 +63,7 @@ HostedExecutor::HostedExecutor(const HostedOptions& options,
       admission_(options.slots),
       outcomes_(std::move(notify)),
       loop_(clock),
-      pool_(std::make_unique<HostedPool>(loop_, options, std::move(spawner),
-                                         outcomes_)),
+      pool_(std::make_unique<HostedPool>(loop_, options, outcomes_)),
       thread_([this] { loop_.Run(); }) {}
 
 HostedExecutor::~HostedExecutor() {

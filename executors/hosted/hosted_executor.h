@@ -14,7 +14,6 @@
 #include "executors/executor.h"
 #include "executors/hosted/hosted_options.h"
 #include "executors/outcome_queue.h"
-#include "executors/processes/spawner.h"
 
 namespace remuda {
 
@@ -29,13 +28,12 @@ class HostedPool;
 // Lifetime: destruction kills every process and waits for that.
 class HostedExecutor : public Executor {
  public:
-  // `spawner` should have been launched early in main(), before this process
-  // grew and had threads.
+  // The first attempt has the spawner started: an agent that hosts nobody's
+  // code does not pay for it.
   // Errors: InvalidArgument for options that cannot work; Internal if the
   //         folders cannot be made.
   static absl::StatusOr<std::unique_ptr<HostedExecutor>> Create(
-      HostedOptions options, std::unique_ptr<Spawner> spawner,
-      const Clock& clock, Notify notify);
+      HostedOptions options, const Clock& clock, Notify notify);
   ~HostedExecutor() override;
 
   const ExecutorFacts& facts() const override { return facts_; }
@@ -50,8 +48,8 @@ class HostedExecutor : public Executor {
   void Drain(MonotonicTime deadline) override;
 
  private:
-  HostedExecutor(const HostedOptions& options, std::unique_ptr<Spawner> spawner,
-                 const Clock& clock, Notify notify);
+  HostedExecutor(const HostedOptions& options, const Clock& clock,
+                 Notify notify);
 
   const std::vector<WorkerCommand> workers_;
   ExecutorFacts facts_;

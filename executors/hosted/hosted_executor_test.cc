@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <map>
@@ -44,10 +45,7 @@ HostedOptions Options(ExecutorKind kind, size_t slots) {
 std::unique_ptr<HostedExecutor> Create(const HostedOptions& options,
                                        const Clock& clock,
                                        Executor::Notify notify) {
-  auto spawner = Spawner::Launch(options.spawner_program, options.ties);
-  CHECK_OK(spawner);
-  auto executor = HostedExecutor::Create(options, *std::move(spawner), clock,
-                                         std::move(notify));
+  auto executor = HostedExecutor::Create(options, clock, std::move(notify));
   CHECK_OK(executor);
   return *std::move(executor);
 }
@@ -153,6 +151,37 @@ INSTANTIATE_TEST_SUITE_P(Kinds, HostedExecutorTest,
                                       ? "loop"
                                       : "threads";
                          });
+
+// An agent that hosts nobody's code is as small as it can be.
+TEST_P(HostedExecutorTest, TheFirstTaskStartsTheSpawner) {
+  const auto children = [] {
+    size_t count = 0;
+    for (const ProcessFacts& process : ReadProcesses()) {
+      count += process.parent == getpid() ? 1 : 0;
+    }
+    return count;
+  };
+  const size_t others = children();
+  Make();
+  EXPECT_EQ(children(), others);
+  EXPECT_EQ(Await(Start("noop", "{}")).ending, Ending::kSucceeded);
+  EXPECT_EQ(children(), others + 1);
+}
+
+TEST_P(HostedExecutorTest, WorkersAreAsManyAsAllowed) {
+  options_.workers_max = 1;
+  options_.slots = 100;
+  Make();
+  std::vector<AttemptId> ids;
+  for (int i = 0; i < 100; ++i) {
+    ids.push_back(Start("sleep", R"({"seconds": 0.1})"));
+  }
+  for (const AttemptId id : ids) {
+    EXPECT_EQ(Await(id).ending, Ending::kSucceeded);
+    const WorkerNumbers now = executor_->workers();
+    EXPECT_LE(now.starting + now.busy + now.idle, 1u);
+  }
+}
 
 TEST_P(HostedExecutorTest, ACrashIsChargedToTheTaskThatCrashed) {
   options_.workers_max = 1;

@@ -17,11 +17,11 @@ constexpr Duration kLookPause = std::chrono::milliseconds(250);
 }  // namespace
 
 HostedPool::HostedPool(EventLoop& loop, const HostedOptions& options,
-                       std::unique_ptr<Spawner> spawner, OutcomeQueue& outcomes)
+                       OutcomeQueue& outcomes)
     : loop_(loop),
       options_(options),
       outcomes_(outcomes),
-      host_(loop, std::move(spawner), options.spawner_program, options.ties,
+      host_(loop, nullptr, options.spawner_program, options.ties,
             options.groups) {
   loop_.AddTurnEnd([this] { TurnEnd(); });
 }

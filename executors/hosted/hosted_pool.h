@@ -26,7 +26,7 @@ namespace remuda {
 class HostedPool {
  public:
   HostedPool(EventLoop& loop, const HostedOptions& options,
-             std::unique_ptr<Spawner> spawner, OutcomeQueue& outcomes);
+             OutcomeQueue& outcomes);
 
   void Start(std::vector<Attempt> batch);
   void Cancel(AttemptId id, CancelMode mode);
