@@ -40,6 +40,9 @@ def tree_of(pid):
     return found
 
 
+UNITS = {"seconds": 1, "us": 1e6}
+
+
 def cpu_of(processes):
     """Seconds of CPU that they and their ended children have used."""
     ticks = 0
@@ -57,11 +60,13 @@ class Comparison:
     """`ways` are functions by name; each returns seconds, (seconds, bytes) or
     (seconds, bytes, CPU seconds).
 
-    The first way is what the others are compared with.
+    The first way is what the others are compared with. `unit` is what people
+    are shown; JSON has seconds.
     """
 
-    def __init__(self, title, ways):
+    def __init__(self, title, ways, unit="seconds"):
         self.title = title
+        self.unit = unit
         self.ways = ways
         self.seconds = {name: [] for name in ways}
         self.bytes = {name: [] for name in ways}
@@ -76,6 +81,9 @@ class Comparison:
                     self.bytes[name].append(used)
                     self.cpu[name] += cpu
                 self.seconds[name].append(took)
+
+    def median(self, name):
+        return statistics.median(self.seconds[name])
 
     def show(self, as_json):
         base = next(iter(self.ways))
@@ -99,13 +107,16 @@ class Comparison:
             return
         print(f"## {self.title}\n\n{platform.machine()}, {os.cpu_count()} "
               f"cores, load {load[0]:.1f}, medians of {len(self.seconds[base])}"
-              "\n\n| way | seconds | least to most | ratio | peak memory | "
-              "ratio | CPU seconds |\n|---|---|---|---|---|---|---|")
+              f"\n\n| way | {self.unit} | least to most | ratio | peak memory "
+              "| ratio | CPU seconds |\n|---|---|---|---|---|---|---|")
         for row in rows:
             memory = ("| |" if "bytes" not in row else
                       f"{row['bytes'] / 2**20:.0f} MiB | "
                       f"{row['bytes_ratio']:.2f} |")
             cpu = f"{row['cpu_seconds']:.2f}" if "cpu_seconds" in row else ""
-            print(f"| {row['way']} | {row['seconds']:.2f} | {row['least']:.2f} "
-                  f"to {row['most']:.2f} | {row['ratio']:.2f} | {memory} {cpu} |")
+            middle, least, most = (
+                f"{row[name] * UNITS[self.unit]:.2f}"
+                for name in ("seconds", "least", "most"))
+            print(f"| {row['way']} | {middle} | {least} to {most} | "
+                  f"{row['ratio']:.2f} | {memory} {cpu} |")
         print()

@@ -3,8 +3,8 @@
 
 A server on loopback answers after a second. `http.fetch` on one agent is
 compared with a bare libcurl program, Python's `async def` with a bare asyncio
-program. Memory is the peak and CPU the sum of all processes of the agent, for
-each run a new one.
+program, which has one process: on as many workers, and on one a core. Memory is
+the peak and CPU the sum of all processes of the agent, for each run a new one.
 
     bazel build //cli:remuda //bench:libcurl_in_flight && bench/in_flight.py
 """
@@ -98,14 +98,15 @@ def program(command):
 class Job:
     """A new agent for each run, so that its peak is this run's."""
 
-    def __init__(self, type_, lines):
+    def __init__(self, type_, lines, *args):
         self.type = type_
         self.lines = lines
+        self.args = args
 
     def __call__(self):
         with Cluster() as cluster:
             cluster.coordinator()
-            agent = cluster.agent("--slots", "async=20000")
+            agent = cluster.agent("--slots", "async=20000", *self.args)
             cluster.agents_online(1)
             spec = cluster.spec("many", job_text("many", self.type,
                                                  self.lines))
@@ -121,6 +122,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tasks", type=int, default=10_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--only", choices=("native", "python"))
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     more_descriptors()
@@ -134,15 +136,21 @@ def main():
     native = Comparison(f"{args.tasks:,} requests of one second at once", {
         "bare libcurl": lambda: program([LIBCURL, url, str(args.tasks)]),
         "http.fetch": Job("http.fetch", [fan_out, f'with: {{url: "{url}"}}'])})
+    coroutines = [
+        fan_out, "executor: async",
+        f'with: {{function: "many:ask", args: ["127.0.0.1", {port}], '
+        f'path: ["{MANY.parent}"], python: {PYTHON}}}']
     python = Comparison(f"{args.tasks:,} coroutines of one second at once", {
         "bare asyncio": lambda: program(
             [PYTHON, str(MANY), "127.0.0.1", str(port), str(args.tasks)]),
-        "python on async": Job("python", [
-            fan_out, "executor: async",
-            f'with: {{function: "many:ask", args: ["127.0.0.1", {port}], '
-            f'path: ["{MANY.parent}"], python: {PYTHON}}}'])})
+        "python on async, one worker": Job("python", coroutines,
+                                           "--workers", "1"),
+        "python on async, one a core": Job("python", coroutines)})
+    comparisons = {"native": native, "python": python}
     try:
-        for comparison in (native, python):
+        for name, comparison in comparisons.items():
+            if args.only not in (None, name):
+                continue
             comparison.run(args.runs)
             comparison.show(args.json)
     finally:
