@@ -22,7 +22,6 @@
 #include "executors/hosted/hosted_executor.h"
 #include "executors/process_pool/process_pool_executor.h"
 #include "executors/processes/control_groups.h"
-#include "executors/processes/spawner.h"
 #include "executors/routed_executor.h"
 #include "executors/thread_pool/thread_pool_executor.h"
 #include "executors/workers/worker_commands.h"
@@ -189,11 +188,8 @@ absl::StatusOr<ExecutorEntry> MakeProcessPool(
   options.workers = {NativeWorker(kSelf), PythonWorker(*script)};
   AddPluginWorkers(ExecutorKind::kProcessPool, options.workers);
   AddOwnWorkers(options.workers);
-  absl::StatusOr<std::unique_ptr<Spawner>> spawner =
-      Spawner::Launch(kSelf, around.ties);
-  if (!spawner.ok()) return spawner.status();
   absl::StatusOr<std::unique_ptr<ProcessPoolExecutor>> executor =
-      ProcessPoolExecutor::Create(std::move(options), *std::move(spawner),
+      ProcessPoolExecutor::Create(std::move(options), /*spawner=*/nullptr,
                                   *around.clock, around.notify);
   if (!executor.ok()) return executor.status();
   std::vector<std::string> types = (*executor)->job_types();

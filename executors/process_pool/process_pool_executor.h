@@ -32,8 +32,8 @@ class ProcessPool;
 // Lifetime: destruction kills every process and waits for that.
 class ProcessPoolExecutor : public Executor {
  public:
-  // `spawner` should have been launched early in main(), before this process
-  // grew and had threads.
+  // Without a `spawner` the first attempt has one launched: an agent that
+  // starts no process does not pay for it.
   // Errors: InvalidArgument for options that cannot work; Internal if the
   //         folders cannot be made.
   static absl::StatusOr<std::unique_ptr<ProcessPoolExecutor>> Create(
