@@ -144,10 +144,17 @@ absl::Status Malformed(const char* what) {
 
 using Output = std::vector<AttemptRecord>;
 
-absl::Status ReadTasks(const pb::AttemptRecords& in, Output& out) {
+struct TaskRun {
+  TaskIndex first = 0;
+  uint64_t count = 0;
+};
+
+// Their counts add up to that of the records.
+absl::StatusOr<std::vector<TaskRun>> RunsOf(const pb::AttemptRecords& in) {
   if (in.task_runs_size() % 2 != 0) return Malformed("half a run of tasks");
+  std::vector<TaskRun> runs;
   uint64_t end = 0;
-  size_t row = 0;
+  uint64_t left = in.count();
   for (int i = 0; i < in.task_runs_size(); i += 2) {
     const int64_t gap = UnZigZag(in.task_runs(i));
     const uint64_t count = in.task_runs(i + 1);
@@ -155,14 +162,24 @@ absl::Status ReadTasks(const pb::AttemptRecords& in, Output& out) {
     if (gap < -1 || (gap < 0 && end == 0)) return Malformed("tasks not rising");
     const uint64_t first = end + static_cast<uint64_t>(gap);
     const auto range = columns::CheckedRange(first, count);
-    if (!range.has_value() || (gap >= 0 && first < end) ||
-        count > out.size() - row) {
+    if (!range.has_value() || (gap >= 0 && first < end) || count > left) {
       return Malformed("impossible run of tasks");
     }
-    for (uint64_t k = 0; k < count; ++k) out[row++].task = first + k;
+    runs.push_back({.first = first, .count = count});
+    left -= count;
     end = first + count;
   }
-  if (row != out.size()) return Malformed("runs of tasks do not fit");
+  if (left != 0) return Malformed("runs of tasks do not fit");
+  return runs;
+}
+
+absl::Status ReadTasks(const pb::AttemptRecords& in, Output& out) {
+  const absl::StatusOr<std::vector<TaskRun>> runs = RunsOf(in);
+  if (!runs.ok()) return runs.status();
+  size_t row = 0;
+  for (const TaskRun& run : *runs) {
+    for (uint64_t i = 0; i < run.count; ++i) out[row++].task = run.first + i;
+  }
   return absl::OkStatus();
 }
 
@@ -252,6 +269,42 @@ bool ReadEnds(const List& list, Output& out) {
   return true;
 }
 
+// Whether every column that VisitAttemptUses() reads has a fitting length,
+// and every ending is known.
+bool UsesFit(const pb::AttemptRecords& in, size_t count) {
+  if (count == 0) return true;
+  for (const uint32_t ending : in.ending()) {
+    if (ending > static_cast<uint32_t>(Ending::kEvicted)) return false;
+  }
+  return Fits(in.fence(), count) && Fits(in.ending(), count) &&
+         Fits(in.ended_at(), count) && Fits(in.wall(), count) &&
+         Fits(in.cpu(), count) && Fits(in.run_queue_delay(), count) &&
+         Fits(in.switches_voluntary(), count) &&
+         Fits(in.switches_involuntary(), count) &&
+         Fits(in.memory_max_bytes(), count) && Fits(in.gil_wait(), count) &&
+         Fits(in.loop_lag(), count) && Fits(in.bytes_in(), count) &&
+         Fits(in.bytes_out(), count);
+}
+
+template <typename T, typename List>
+void ReadCell(const List& list, size_t row, std::optional<T>& out) {
+  if (list.empty()) return;
+  out.reset();
+  FromCell(At(list, row), out);
+}
+
+void ReadUsageRow(const pb::AttemptRecords& in, size_t row, Usage& usage) {
+  ReadCell(in.cpu(), row, usage.cpu);
+  ReadCell(in.run_queue_delay(), row, usage.run_queue_delay);
+  ReadCell(in.switches_voluntary(), row, usage.switches_voluntary);
+  ReadCell(in.switches_involuntary(), row, usage.switches_involuntary);
+  ReadCell(in.memory_max_bytes(), row, usage.memory_max_bytes);
+  ReadCell(in.gil_wait(), row, usage.gil_wait);
+  ReadCell(in.loop_lag(), row, usage.loop_lag);
+  ReadCell(in.bytes_in(), row, usage.bytes_in);
+  ReadCell(in.bytes_out(), row, usage.bytes_out);
+}
+
 }  // namespace
 
 std::string EncodeAttemptRecords(std::span<const AttemptRecord> records) {
@@ -319,6 +372,35 @@ absl::StatusOr<std::vector<AttemptRecord>> DecodeAttemptRecords(
   texts = ReadTexts(in.error_length(), in.errors(), &AttemptRecord::error, out);
   if (!texts.ok()) return texts;
   return out;
+}
+
+absl::Status VisitAttemptUses(
+    const std::string& bytes,
+    const std::function<void(const AttemptUse&)>& visit) {
+  pb::AttemptRecords in;
+  if (!in.ParseFromString(bytes)) return Malformed("not attempt records");
+  if (in.count() > kAttemptRecordsMax) return Malformed("too many records");
+  const absl::StatusOr<std::vector<TaskRun>> runs = RunsOf(in);
+  if (!runs.ok()) return runs.status();
+  if (!UsesFit(in, in.count())) return Malformed("columns that do not fit");
+  AttemptUse use;
+  uint64_t time = 0;
+  size_t row = 0;
+  for (const TaskRun& run : *runs) {
+    for (uint64_t i = 0; i < run.count; ++i, ++row) {
+      use.task = run.first + i;
+      use.fence = Fence{At(in.fence(), row)};
+      use.ending = static_cast<Ending>(At(in.ending(), row));
+      if (static_cast<int>(row) < in.ended_at_size()) {
+        time += static_cast<uint64_t>(in.ended_at(static_cast<int>(row)));
+      }
+      use.ended_at = WallTime(Duration(static_cast<int64_t>(time)));
+      use.wall = Duration(At(in.wall(), row));
+      ReadUsageRow(in, row, use.usage);
+      visit(use);
+    }
+  }
+  return absl::OkStatus();
 }
 
 bool ObserveWalls(const std::string& bytes, uint64_t count,

@@ -2,10 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "jobs/ids.h"
@@ -42,6 +44,23 @@ std::string EncodeAttemptRecords(std::span<const AttemptRecord> records);
 // Errors: InvalidArgument for bytes that are not such an encoding.
 absl::StatusOr<std::vector<AttemptRecord>> DecodeAttemptRecords(
     const std::string& bytes);
+
+// What one attempt used: a record without its texts.
+struct AttemptUse {
+  TaskIndex task = 0;
+  Fence fence;
+  Ending ending = Ending::kSucceeded;
+  WallTime ended_at{};
+  Duration wall = Duration::zero();
+  Usage usage;
+};
+
+// Calls `visit` for each record in order; a fraction of the cost of decoding
+// them. Errors: InvalidArgument for bytes that are not such an encoding; then
+// nothing was visited.
+absl::Status VisitAttemptUses(
+    const std::string& bytes,
+    const std::function<void(const AttemptUse&)>& visit);
 
 // Adds what each of `count` attempts took, without reading the rest. False,
 // and adds nothing, if the bytes are not of that many.

@@ -145,6 +145,39 @@ TEST(AttemptRecords, DamagedBytesNeverCrash) {
   EXPECT_GT(refused, 100u);
 }
 
+TEST(AttemptRecords, UsesAreVisitedAsTheyWouldBeDecoded) {
+  for (uint64_t seed = 0; seed < 300; ++seed) {
+    Random random(seed);
+    std::string bytes = EncodeAttemptRecords(AnyRecords(random));
+    for (int round = 0; round < 10; ++round) {
+      const auto decoded = DecodeAttemptRecords(bytes);
+      std::vector<AttemptUse> uses;
+      const absl::Status visited = VisitAttemptUses(
+          bytes, [&](const AttemptUse& use) { uses.push_back(use); });
+      // Texts that do not fit are none of its business.
+      if (!visited.ok()) {
+        EXPECT_FALSE(decoded.ok()) << visited;
+        EXPECT_TRUE(uses.empty());
+      }
+      if (decoded.ok()) {
+        ASSERT_EQ(uses.size(), decoded->size()) << "seed " << seed;
+        for (size_t i = 0; i < uses.size(); ++i) {
+          const AttemptRecord& record = (*decoded)[i];
+          EXPECT_EQ(uses[i].task, record.task);
+          EXPECT_EQ(uses[i].fence, record.fence);
+          EXPECT_EQ(uses[i].ending, record.ending);
+          EXPECT_EQ(uses[i].ended_at, record.ended_at);
+          EXPECT_EQ(uses[i].wall, record.wall);
+          EXPECT_EQ(uses[i].usage, record.usage);
+        }
+      }
+      if (bytes.empty()) break;
+      bytes[random.Below(bytes.size())] ^=
+          static_cast<char>(1u << random.Below(8));
+    }
+  }
+}
+
 TEST(AttemptRecords, TimesAreCountedWithoutReadingTheRest) {
   static constexpr std::array kBounds = {0.001, 1.0, 10.0};
   for (uint64_t seed = 1; seed <= 200; ++seed) {
