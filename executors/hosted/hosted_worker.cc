@@ -42,6 +42,13 @@ void HostedWorker::Send(std::span<HostedTask* const> tasks, bool with_items) {
                     .parameters = task->parameters});
   }
   link_->Send(TasksMessage(sent, with_items));
+  NoteHeld();
+}
+
+void HostedWorker::NoteHeld() {
+  if (lock_watch_ != nullptr) {
+    lock_watch_->SetRunning(std::min(held_.size(), hosting_.slots));
+  }
 }
 
 void HostedWorker::Ask(const HostedTask& task) {
@@ -122,6 +129,9 @@ void HostedWorker::OnWorkerMessage(WorkerMessage message) {
     credits_ = std::max<size_t>(1, ready->credits);
     if (state_ != State::kStarting) return;
     state_ = State::kReady;
+    if (hosting_.mode == WorkerMode::kThreads && link_->is_python()) {
+      lock_watch_ = std::make_unique<LockWatch>(loop_, link_->pid());
+    }
     owner_.OnWorkerReady(*this);
   } else if (const auto* results =
                  std::get_if<std::vector<WorkerResult>>(&message)) {
@@ -164,7 +174,29 @@ void HostedWorker::HandleResults(const std::vector<WorkerResult>& results) {
     link_->LimitEnd(options_.worker_end_max);
   }
   KillIfNeighboursAreDone();
+  NoteHeld();
   owner_.OnWorkerReady(*this);
+}
+
+void HostedWorker::Complete(Usage& usage, Duration wall) {
+  if (!usage.memory_max_bytes) {
+    usage.memory_max_bytes = link_->MemoryBytesLately();
+  }
+  if (usage.gil_wait || !usage.cpu) return;
+  if (hosting_.mode != WorkerMode::kThreads || !link_->is_python()) return;
+  if (!link_->has_interpreter_lock()) {
+    usage.gil_wait = Duration::zero();
+    return;
+  }
+  const std::optional<double> share =
+      lock_watch_ == nullptr ? std::nullopt : lock_watch_->share();
+  if (!share) return;
+  // What it neither computed nor stood in the kernel's queue it waited.
+  const Duration waited = std::max(
+      Duration::zero(),
+      wall - *usage.cpu - usage.run_queue_delay.value_or(Duration::zero()));
+  usage.gil_wait = std::chrono::duration_cast<Duration>(
+      std::chrono::duration<double, Duration::period>(waited) * *share);
 }
 
 void HostedWorker::EndTask(HostedTask& task, const WorkerResult& result,
@@ -178,6 +210,7 @@ void HostedWorker::EndTask(HostedTask& task, const WorkerResult& result,
   if (outcome.usage.cpu.has_value()) {
     *outcome.usage.cpu /= static_cast<int64_t>(result.count);
   }
+  Complete(outcome.usage, wall);
   outcome.output = result.output;
   outcome.error = result.error;
   const bool asked = task.stop != HostedTask::Stop::kNone;

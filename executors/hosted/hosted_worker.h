@@ -12,6 +12,7 @@
 #include "executors/finding.h"
 #include "executors/hosted/hosted_options.h"
 #include "executors/hosted/hosted_task.h"
+#include "executors/hosted/lock_watch.h"
 #include "executors/workers/worker_link.h"
 
 namespace remuda {
@@ -98,6 +99,9 @@ class HostedWorker : private WorkerLink::Owner {
   void OnWorkerEnded(const WorkerEnd& end) override;
   void HandleResults(const std::vector<WorkerResult>& results);
   void EndTask(HostedTask& task, const WorkerResult& result, Duration wall);
+  // Adds what the worker cannot know of itself.
+  void Complete(Usage& usage, Duration wall);
+  void NoteHeld();
   void HandleFinding(WorkerFinding finding);
   void KillIfNeighboursAreDone();
   void TellBlocked();
@@ -113,6 +117,8 @@ class HostedWorker : private WorkerLink::Owner {
   uint64_t next_number_ = 1;
   uint64_t tasks_done_ = 0;
   size_t credits_ = 0;
+
+  std::unique_ptr<LockWatch> lock_watch_;  // where threads take turns
 
   // Whether the loop turns: it answers a ping, or is blocked.
   uint64_t pings_ = 0;

@@ -162,6 +162,9 @@ void WorkerProcess::EndTask(PoolTask& task, const WorkerResult& result,
   const auto count = static_cast<int64_t>(result.count);
   outcome.usage = result.usage;
   if (outcome.usage.cpu.has_value()) *outcome.usage.cpu /= count;
+  if (!outcome.usage.memory_max_bytes) {
+    outcome.usage.memory_max_bytes = link_->MemoryBytesLately();
+  }
   outcome.output = result.output;
   outcome.error = result.error;
   switch (result.ending) {

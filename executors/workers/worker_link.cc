@@ -40,6 +40,11 @@ constexpr off_t kOutputEndKept = off_t{64} << 10;
 // Changes of one worker's facts that the log has.
 constexpr int kFactsToldMax = 8;
 
+// Reading a worker's memory costs a look into /proc. What is told is rounded
+// up, so that workers alike are told of alike.
+constexpr Duration kMemoryPause = std::chrono::seconds(1);
+constexpr uint64_t kMemoryStep = uint64_t{1} << 20;
+
 // How long a worker may live without its channel.
 constexpr Duration kSpeechlessMax = std::chrono::seconds(1);
 
@@ -225,6 +230,16 @@ uint64_t WorkerLink::MemoryBytes() const {
   return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
+std::optional<uint64_t> WorkerLink::MemoryBytesLately() {
+  if (memory_bytes_ == 0 || loop_.Now() - memory_read_at_ >= kMemoryPause) {
+    memory_bytes_ =
+        (MemoryBytes() + kMemoryStep - 1) / kMemoryStep * kMemoryStep;
+    memory_read_at_ = loop_.Now();
+  }
+  if (memory_bytes_ == 0) return std::nullopt;
+  return memory_bytes_;
+}
+
 void WorkerLink::OnReadable() {
   for (int i = 0; i < kReadsPerTurnMax && socket_.valid(); ++i) {
     if (!ReadSome()) return;
@@ -270,6 +285,8 @@ void WorkerLink::Handle(WorkerMessage message) {
     return;
   }
   if (const auto* facts = std::get_if<WorkerFacts>(&message)) {
+    // All that they tell of is that an import has switched the lock on.
+    has_interpreter_lock_ = is_python_;
     if (++facts_told_ > kFactsToldMax) return;
     Log(LogLevel::kInfo, "worker_facts", "Facts of a worker have changed.",
         {{"program", program_}, {"facts", facts->json}});
@@ -297,6 +314,8 @@ void WorkerLink::HandleHello(const WorkerHello& hello) {
     return;
   }
   pid_ = hello.pid;
+  is_python_ = hello.language.starts_with("python");
+  has_interpreter_lock_ = is_python_ && !hello.is_free_threaded;
   // Rare enough to be said of each.
   if (hello.is_free_threaded) {
     Log(LogLevel::kInfo, "worker_facts",

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -85,6 +86,14 @@ class WorkerLink {
 
   // Its resident memory, as far as /proc says; 0 before it has said hello.
   uint64_t MemoryBytes() const;
+  // The same, read again at most once a second; unknown before hello.
+  std::optional<uint64_t> MemoryBytesLately();
+
+  // Its process, by what it says of itself; 0 before it has said hello.
+  pid_t pid() const { return pid_; }
+  bool is_python() const { return is_python_; }
+  // Whether its threads take turns: an interpreter of Python with its lock.
+  bool has_interpreter_lock() const { return has_interpreter_lock_; }
 
   // Keeps the files it prints to within their bounds.
   void TrimOutput();
@@ -133,6 +142,10 @@ class WorkerLink {
   bool ready_ = false;
   bool is_ending_ = false;  // it was told to end
   int facts_told_ = 0;
+  bool is_python_ = false;
+  bool has_interpreter_lock_ = false;
+  uint64_t memory_bytes_ = 0;  // when it was read last
+  MonotonicTime memory_read_at_;
   bool killed_by_us_ = false;
   std::string broken_;  // why the protocol ended, if it did
 };

@@ -1,0 +1,122 @@
+#include "executors/hosted/lock_watch.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace remuda {
+namespace {
+
+// This process, with threads that wait as those of an interpreter do.
+class LockWatchTest : public ::testing::Test {
+ protected:
+  ~LockWatchTest() override {
+    {
+      std::lock_guard lock(mutex_);
+      is_over_ = true;
+    }
+    changed_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  void Start(const std::function<void()>& wait) {
+    ++starting_;
+    threads_.emplace_back([this, wait] {
+      --starting_;
+      wait();
+    });
+  }
+
+  // As the interpreter's lock is waited for.
+  void WaitForLock() {
+    std::unique_lock lock(mutex_);
+    while (!is_over_) changed_.wait_for(lock, std::chrono::minutes(1));
+  }
+
+  void WaitForElse() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return is_over_; });
+  }
+
+  // Looks until threads have settled and the first looks weigh nothing.
+  std::optional<double> Settled(LockWatch& watch, double wanted) {
+    std::optional<double> share;
+    for (int i = 0; i < 20'000; ++i) {
+      watch.Look();
+      share = watch.share();
+      if (starting_ == 0 && share && std::abs(*share - wanted) < 0.01) break;
+      std::this_thread::yield();
+    }
+    return share;
+  }
+
+  SystemClock clock_;
+  EventLoop loop_{clock_};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool is_over_ = false;
+  std::atomic<int> starting_ = 0;
+  std::vector<std::thread> threads_;
+};
+
+TEST_F(LockWatchTest, ThreadsThatWaitForTheLockAreTold) {
+  for (int i = 0; i < 4; ++i) Start([this] { WaitForLock(); });
+  LockWatch watch(loop_, getpid());
+  watch.SetRunning(4);
+  EXPECT_NEAR(Settled(watch, 1).value_or(-1), 1, 0.01);
+}
+
+TEST_F(LockWatchTest, OtherWaitsAreNotTheLocks) {
+  for (int i = 0; i < 4; ++i) Start([this] { WaitForElse(); });
+  LockWatch watch(loop_, getpid());
+  watch.SetRunning(4);
+  EXPECT_NEAR(Settled(watch, 0).value_or(-1), 0, 0.01);
+}
+
+TEST_F(LockWatchTest, TheShareIsOfTasksThatWait) {
+  for (int i = 0; i < 3; ++i) Start([this] { WaitForElse(); });
+  Start([this] { WaitForLock(); });
+  LockWatch watch(loop_, getpid());
+  watch.SetRunning(4);
+  EXPECT_NEAR(Settled(watch, 0.25).value_or(-1), 0.25, 0.01);
+}
+
+TEST_F(LockWatchTest, OneTaskAloneWaitsForNobody) {
+  LockWatch watch(loop_, getpid());
+  watch.SetRunning(1);
+  for (int i = 0; i < 2 * LockWatch::kLooksMin; ++i) watch.Look();
+  EXPECT_EQ(watch.share(), 0);
+  watch.SetRunning(2);
+  EXPECT_EQ(watch.share(), std::nullopt) << "nobody has looked yet";
+}
+
+TEST_F(LockWatchTest, WhereItMayNotLookItSaysNothing) {
+  LockWatch watch(loop_, 0x7ffffff0);
+  watch.SetRunning(4);
+  for (int i = 0; i < 2 * LockWatch::kLooksMin; ++i) watch.Look();
+  EXPECT_EQ(watch.share(), std::nullopt);
+}
+
+TEST_F(LockWatchTest, ItLooksByItselfWhileSeveralRun) {
+  for (int i = 0; i < 2; ++i) Start([this] { WaitForElse(); });
+  LockWatch watch(loop_, getpid());
+  watch.SetRunning(2);
+  std::function<void()> stop = [&] {
+    if (watch.share()) return loop_.Stop();
+    loop_.RunAfter(LockWatch::kLookPause, stop);
+  };
+  loop_.Post(stop);
+  loop_.Run();
+  EXPECT_TRUE(watch.share().has_value());
+}
+
+}  // namespace
+}  // namespace remuda
