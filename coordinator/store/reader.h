@@ -14,6 +14,7 @@
 #include "coordinator/core/input.h"
 #include "coordinator/store/database.h"
 #include "coordinator/store/history.h"
+#include "coordinator/store/stored_evidence.h"
 #include "jobs/ids.h"
 #include "wire/client_messages.h"
 
@@ -46,6 +47,14 @@ class StoreReader {
                                      const Owner& owner = std::nullopt);
   absl::StatusOr<LogPage> Logs(const GetLogs& request,
                                const Owner& owner = std::nullopt);
+
+  // What is known of all kinds of work, those that ran last first.
+  absl::StatusOr<std::vector<StoredEvidence>> EvidenceOfKinds(
+      const Owner& owner = std::nullopt);
+  // By size of agents: of the job alone if it had enough attempts, else of its
+  // kind; if nothing is known, one entry whose evidence is empty.
+  absl::StatusOr<std::vector<StoredEvidence>> EvidenceOfJob(
+      JobId job, const Owner& owner = std::nullopt);
 
   // Nothing is no error here.
   absl::StatusOr<std::optional<JobSummary>> FindJob(JobId job);

@@ -108,6 +108,17 @@ CREATE TABLE findings (
   job INTEGER, place INTEGER, body TEXT NOT NULL,
   PRIMARY KEY (job, place)) WITHOUT ROWID;
 )sql",
+    // 4: what attempts used, in sums (jobs/verdict/evidence_json.h): of each
+    // kind of work, and of each job of more than a few attempts.
+    R"sql(
+CREATE TABLE evidence (
+  owner TEXT, type TEXT, function TEXT, executor INTEGER, cores INTEGER,
+  last_job INTEGER NOT NULL, updated_at INTEGER NOT NULL, body TEXT NOT NULL,
+  PRIMARY KEY (owner, type, function, executor, cores)) WITHOUT ROWID;
+CREATE TABLE job_evidence (
+  job INTEGER, cores INTEGER, body TEXT NOT NULL,
+  PRIMARY KEY (job, cores)) WITHOUT ROWID;
+)sql",
 };
 static_assert(std::size(kSteps) + 1 == kSchemaVersion);
 

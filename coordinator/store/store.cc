@@ -134,6 +134,9 @@ absl::Status Store::Prepare() {
     if (!statement.ok()) return statement.status();
     statements_[i] = *std::move(statement);
   }
+  absl::StatusOr<EvidenceKeeper> evidence = EvidenceKeeper::Prepare(database_);
+  if (!evidence.ok()) return evidence.status();
+  evidence_ = *std::move(evidence);
   return absl::OkStatus();
 }
 
@@ -222,6 +225,11 @@ absl::Status Store::WriteUnits(std::span<CommitUnit> units, Batch& batch) {
   if (status.ok() && batch.last_grant.value != 0) {
     status = Mark("last_grant", batch.last_grant.value, batch);
   }
+  if (status.ok()) {
+    const absl::StatusOr<uint64_t> rows = evidence_.WriteDue();
+    status = rows.status();
+    batch.facts.rows += rows.value_or(0);
+  }
   for (CommitUnit& unit : units) {
     if (status.ok()) status = ResolveItems(unit);
   }
@@ -256,6 +264,7 @@ absl::Status Store::WriteFact(const TermStarted& event, const CommitUnit&,
 
 absl::Status Store::WriteFact(const AgentRegistered& event, const CommitUnit&,
                               Batch& batch) {
+  evidence_.OnAgentRegistered(event.agent);
   const std::string body = ToHistory(event).body;
   Statement& upsert = Get(kUpsertAgent);
   upsert.BindUnsigned(0, event.agent.value);
@@ -354,7 +363,8 @@ absl::Status Store::WriteFact(const AttemptsEnded& event, const CommitUnit&,
   insert.BindUnsigned(5, event.agent.value);
   insert.Bind(6, static_cast<int64_t>(event.executor));
   insert.BindBytes(7, *event.records);
-  return Run(kInsertResults, batch);
+  const absl::Status status = Run(kInsertResults, batch);
+  return status.ok() ? evidence_.Add(event) : status;
 }
 
 absl::Status Store::WriteFact(const JobCancelRequested& event,
@@ -384,6 +394,7 @@ absl::Status Store::WriteFact(const TasksReturned&, const CommitUnit&, Batch&) {
 absl::Status Store::WriteFact(const JobFinished& event, const CommitUnit&,
                               Batch& batch) {
   batch.finished.push_back(event.job);
+  evidence_.OnJobFinished(event);
   return absl::OkStatus();  // the job's summary says it
 }
 

@@ -16,6 +16,7 @@
 #include "coordinator/store/commit_unit.h"
 #include "coordinator/store/data_folder.h"
 #include "coordinator/store/database.h"
+#include "coordinator/store/evidence_keeper.h"
 #include "jobs/ids.h"
 
 namespace remuda {
@@ -121,6 +122,7 @@ class Store {
   std::unique_ptr<int> log_pages_ = std::make_unique<int>(0);
   Database database_;
   std::array<Statement, kSqlCount> statements_;  // end before the database
+  EvidenceKeeper evidence_;                      // likewise
   std::string generation_;
   uint64_t next_event_ = 1;
   std::set<JobId> list_jobs_;  // live ones with items

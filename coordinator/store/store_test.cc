@@ -82,7 +82,8 @@ TEST_F(StoreTest, AFileOfBeforeThereWereOwnersIsCarriedOver) {
   }
   ASSERT_TRUE(Tamper("DROP INDEX definitions_by_owner; "
                      "ALTER TABLE definitions DROP COLUMN owner; "
-                     "DROP TABLE findings; "
+                     "DROP TABLE findings; DROP TABLE evidence; "
+                     "DROP TABLE job_evidence; "
                      "PRAGMA user_version = 1")
                   .ok());
   for (const char* when : {"carried over", "opened again"}) {

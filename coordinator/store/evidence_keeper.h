@@ -1,0 +1,101 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "coordinator/core/event.h"
+#include "coordinator/store/database.h"
+#include "jobs/ids.h"
+#include "jobs/states.h"
+#include "jobs/verdict/evidence.h"
+
+namespace remuda {
+
+// Adds up what attempts used, from the results as they are written: for each
+// kind of work (owner, job type, function, executor, cores of its agents) and
+// for each job of more than a few attempts. Sums are kept in memory and
+// written at most once a second and at a job's end, a row each, in the
+// transaction of the results; a coordinator that is killed forgets the rest.
+// What evidence means is not decided here (jobs/verdict/).
+//
+// Thread: that of its Store.
+// Lifetime: ends before the database.
+class EvidenceKeeper {
+ public:
+  static constexpr Duration kKeptBackMax = std::chrono::seconds(1);
+  // Shorter pauses between attempts of a job belong to its active time.
+  static constexpr Duration kPauseMax = std::chrono::milliseconds(100);
+  // Jobs with fewer attempts have no row of their own.
+  static constexpr double kJobAttemptsMin = 8;
+  // When a job begins, what is older counts as no more attempts than this, or
+  // as half of them: code changes, and so does what it needs.
+  static constexpr double kOldAttemptsMax = 2'000;
+  // Jobs whose sums are held; with more, all are written and let go.
+  static constexpr size_t kJobsHeldMax = 1'024;
+
+  // Errors of all: those of Database.
+  static absl::StatusOr<EvidenceKeeper> Prepare(Database& database);
+
+  // Records that cannot be read are left out.
+  absl::Status Add(const AttemptsEnded& event);
+  void OnAgentRegistered(AgentId agent) { agents_.erase(agent); }
+  void OnJobFinished(const JobFinished& event);
+
+  // Writes what is due and returns how many rows those were.
+  absl::StatusOr<uint64_t> WriteDue();
+
+ private:
+  enum Sql : size_t {
+    kSelectJob,
+    kSelectAgent,
+    kSelectKind,
+    kPutKind,
+    kSelectShare,
+    kPutShare,
+    kSqlCount,
+  };
+
+  // Of one job on agents of one size; not written yet.
+  struct Share {
+    Evidence for_kind;
+    Evidence for_job;
+    bool is_aged = false;  // what others left was made to count less
+  };
+  struct JobEntry {
+    std::string owner;
+    std::string type;
+    std::string function;
+    ExecutorKind executor = ExecutorKind::kProcessPool;
+    std::map<uint64_t, Share> shares;       // by cores
+    std::map<AgentId, WallTime> active_to;  // how far active time is counted
+    WallTime written_at{};
+    bool is_dirty = false;
+    bool is_finished = false;
+  };
+  struct Agent {
+    uint64_t cores = 1;
+    std::array<uint64_t, kExecutorKinds> slots{};
+  };
+
+  absl::StatusOr<JobEntry*> FindJob(JobId job);
+  absl::StatusOr<Agent> FindAgent(AgentId agent);
+  absl::StatusOr<uint64_t> WriteJob(JobId id, JobEntry& job);
+  absl::Status WriteKind(JobId id, const JobEntry& job, uint64_t cores,
+                         Share& share);
+  // False, and written later, while it is too little for a row.
+  absl::StatusOr<bool> WriteShare(JobId id, uint64_t cores, Share& share);
+  Statement& Get(Sql sql) { return statements_[sql]; }
+
+  std::array<Statement, kSqlCount> statements_;
+  std::map<JobId, JobEntry> jobs_;
+  std::map<AgentId, Agent> agents_;
+  WallTime now_{};  // the time of the newest event
+};
+
+}  // namespace remuda
