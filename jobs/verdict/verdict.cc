@@ -1,0 +1,374 @@
+#include "jobs/verdict/verdict.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+#include "base/check.h"
+
+namespace remuda {
+namespace {
+
+constexpr ExecutorKind kAsync = ExecutorKind::kAsync;
+constexpr ExecutorKind kThreadPool = ExecutorKind::kThreadPool;
+constexpr ExecutorKind kProcessPool = ExecutorKind::kProcessPool;
+
+// Tasks in hand for each worker process, as executors/hosted starts them.
+constexpr double kTasksPerThreadsWorker = 4;
+constexpr double kTasksPerLoopWorker = 16;
+
+// What an executor itself takes of a core for each task of user code.
+constexpr std::array<double, kExecutorKinds> kOverheadSeconds = {60e-6, 60e-6,
+                                                                 40e-6};
+
+// What the formulas leave out: caches, memory bandwidth, the worker's own
+// threads.
+constexpr double kModelError = 0.08;
+// Of the measured wait for the lock, by looks at threads.
+constexpr double kLockError = 0.15;
+// Below this share of its cores a job is not bound by them.
+constexpr double kBusyMin = 0.85;
+// The same of loops, which also wait for the kernel and each other's answers.
+constexpr double kLoopBusyMin = 0.7;
+// Where the lock takes less than this it is not what limits.
+constexpr double kLockNoticed = 0.2;
+// A larger share of the time that attempts were ready means that others, or
+// too many of its own, use the cores.
+constexpr double kQueueMax = 0.1;
+constexpr double kQueueNoticed = 0.05;
+// An executor that is filled less than this was short of tasks.
+constexpr double kFilledMin = 0.5;
+constexpr RealSeconds kTinyMax{0.001};
+constexpr RealSeconds kBatchTime{0.010};
+constexpr uint64_t kBatchTasksMax = 10'000;
+constexpr double kProcessBytesMin = 12 << 20;  // an idle interpreter
+
+double Slots(const WorkToJudge& work, ExecutorKind kind) {
+  return static_cast<double>(work.evidence.slots[static_cast<size_t>(kind)]);
+}
+
+double AtOnceMax(const WorkToJudge& work, ExecutorKind kind) {
+  double most = Slots(work, kind);
+  if (kind == kProcessPool) most = std::floor(most / work.cpus_each);
+  if (work.concurrency > 0) {
+    most = std::min(most, static_cast<double>(work.concurrency));
+  }
+  if (work.tasks > 0) most = std::min(most, static_cast<double>(work.tasks));
+  return std::max(most, 1.0);
+}
+
+// How many processes run it on an agent; 0 if it runs within the agent.
+double Processes(const WorkToJudge& work, ExecutorKind kind) {
+  const double most = AtOnceMax(work, kind);
+  if (kind == kProcessPool) return most;
+  if (!work.runs_user_code) return 0;
+  const double each =
+      kind == kAsync ? kTasksPerLoopWorker : kTasksPerThreadsWorker;
+  return std::min(static_cast<double>(work.cores), std::ceil(most / each));
+}
+
+// How many cores it can keep busy there: at least, if its code keeps Python's
+// lock all the time, and at most.
+Interval CoresOf(const WorkToJudge& work, ExecutorKind kind) {
+  const auto cores = static_cast<double>(work.cores);
+  const double most = std::min(cores, AtOnceMax(work, kind));
+  double least = most;
+  if (kind == kAsync) {
+    least = work.runs_user_code ? Processes(work, kind) : 1;
+    return {least, least, least};
+  }
+  if (kind == kThreadPool && work.is_python) {
+    least = std::min(most, Processes(work, kind));
+  }
+  return {least, (least + most) / 2, most};
+}
+
+template <typename Sum>
+std::optional<double> ShareOf(const Known<Sum>& known, RealSeconds wall) {
+  // What only few know says little of the rest.
+  if (known.wall <= RealSeconds::zero() || known.wall < wall / 2) {
+    return std::nullopt;
+  }
+  return known.sum / known.wall;
+}
+
+Measures MeasuresOf(const WorkToJudge& work) {
+  const Evidence& evidence = work.evidence;
+  Measures measures;
+  measures.attempts = evidence.attempts;
+  measures.mean = evidence.mean_wall();
+  measures.at_once = evidence.concurrency();
+  measures.at_once_max = AtOnceMax(work, work.executor);
+  if (evidence.active > RealSeconds::zero()) {
+    measures.per_second = evidence.attempts / evidence.active.count();
+  }
+  measures.cpu = ShareOf(evidence.cpu, evidence.wall);
+  measures.queue = ShareOf(evidence.run_queue_delay, evidence.wall);
+  if (work.executor == kThreadPool && work.is_python) {
+    measures.lock = ShareOf(evidence.gil_wait, evidence.wall);
+  }
+  if (measures.cpu) {
+    measures.cores_used = measures.at_once * *measures.cpu;
+    const bool lock_may_be = work.executor == kThreadPool && work.is_python;
+    if (!lock_may_be || measures.lock) {
+      measures.other =
+          std::max(0.0, 1 - *measures.cpu - measures.queue.value_or(0) -
+                            measures.lock.value_or(0));
+    }
+  }
+  if (evidence.memory_bytes.attempts > 0) {
+    measures.memory_bytes =
+        evidence.memory_bytes.sum / evidence.memory_bytes.attempts;
+  }
+  return measures;
+}
+
+// What one attempt takes if nothing is in its way, in seconds.
+Interval AloneOf(const WorkToJudge& work, const Measures& measures) {
+  const double mean = measures.mean.count();
+  const double cpu = std::min(*measures.cpu, 1.0) * mean;
+  const double ready = mean * (1 - std::min(measures.queue.value_or(0), 1.0));
+  double low = ready;
+  double high = ready;
+  std::optional<double> guess;
+  if (work.executor == kThreadPool && work.is_python) {
+    const double lock = measures.lock.value_or(0) * mean;
+    low = measures.lock ? ready - lock * (1 + kLockError) : cpu;
+    high = measures.lock ? ready - lock * (1 - kLockError) : ready;
+    if (measures.lock) guess = ready - lock;
+  } else if (work.executor == kAsync) {
+    // Waiting for its turn looks like waiting for anything else; how much of
+    // it there is follows from how busy the loop is.
+    const double busy = measures.cores_used / CoresOf(work, work.executor).high;
+    low = busy < 0.5 ? cpu + (ready - cpu) * (1 - busy) : cpu;
+  }
+  low = std::max(low, std::max(cpu, 1e-9));
+  high = std::max(high, low);
+  return {low, std::clamp(guess.value_or((low + high) / 2), low, high), high};
+}
+
+// Half the width of what chance and the model leave open, as a share.
+double ErrorOf(const Evidence& evidence) {
+  const double chance =
+      2 * evidence.spread() / std::sqrt(std::max(evidence.attempts, 1.0));
+  return std::min(std::hypot(chance, kModelError), 0.9);
+}
+
+// Ready without a core, as a share of all the time in which it was ready; 0
+// where that is next to nothing of what it took.
+double Crowding(const Measures& measures) {
+  const double queue = measures.queue.value_or(0);
+  if (queue < kQueueNoticed) return 0;
+  const double ready = *measures.cpu + queue;
+  return ready > 0 ? queue / ready : 0;
+}
+
+Interval GainOn(const WorkToJudge& work, const Measures& measures,
+                ExecutorKind kind) {
+  const double most = AtOnceMax(work, kind);
+  const Interval alone = AloneOf(work, measures);
+  Interval cores = CoresOf(work, kind);
+  if (const double crowding = Crowding(measures); crowding > kQueueMax) {
+    // Others want the cores too. Who is ready gets so much of one as now, if
+    // all goes well; perhaps it gets no more in all than it has.
+    const double used = measures.cores_used;
+    cores.low = std::min(cores.low, used);
+    cores.middle = std::clamp(cores.middle * (1 - crowding), used,
+                              std::max(used, cores.high));
+    cores.high = std::max(cores.middle, cores.high);
+  }
+  double cpu = *measures.cpu * measures.mean.count();
+  if (work.runs_user_code) cpu += kOverheadSeconds[static_cast<size_t>(kind)];
+  cpu = std::max(cpu, 1e-9);
+  const double now = measures.per_second;
+  const double error = ErrorOf(work.evidence);
+  // What kept slots empty here, as the last tasks of a job, may do so there;
+  // but where threads take turns, so do those that bring them new tasks.
+  const double filled =
+      measures.lock.value_or(0) >= kLockNoticed
+          ? 1
+          : std::min(measures.at_once / measures.at_once_max, 1.0);
+  return {
+      .low = std::min(most / alone.high, cores.low / cpu) / now * filled *
+             (1 - error),
+      .middle =
+          std::min(most / alone.middle, cores.middle / cpu) / now * filled,
+      .high = std::min(most / alone.low, cores.high / cpu) / now * (1 + error)};
+}
+
+Interval MemoryOn(const WorkToJudge& work, const Measures& measures,
+                  ExecutorKind kind) {
+  const double now = Processes(work, work.executor);
+  const double then = Processes(work, kind);
+  if (measures.memory_bytes <= 0 || now == 0 || then == 0) return {};
+  const double each_now = std::max(1.0, measures.at_once_max / now);
+  const double each_then = std::max(1.0, AtOnceMax(work, kind) / then);
+  const double one = measures.memory_bytes;
+  // What a process holds is partly its program's and partly its tasks'.
+  const double idle = std::min(one, kProcessBytesMin);
+  const double by_task = idle + (one - idle) / each_now * each_then;
+  const double low = then * std::min(one, by_task);
+  const double high = then * std::max(one, by_task);
+  return {low, (low + high) / 2, high};
+}
+
+// Whether computing is what it does, as far as it can.
+bool IsBusy(const WorkToJudge& work, const Measures& measures) {
+  const double least = work.executor == kAsync ? kLoopBusyMin : kBusyMin;
+  return measures.cores_used >= least * CoresOf(work, work.executor).high;
+}
+
+Bound BoundOf(const WorkToJudge& work, const Measures& measures) {
+  const double cores = CoresOf(work, work.executor).high;
+  if (measures.lock.value_or(0) >= kLockNoticed) return Bound::kLock;
+  if (IsBusy(work, measures)) {
+    const bool all = cores >= static_cast<double>(work.cores);
+    return work.executor == kAsync && !all ? Bound::kLoop : Bound::kCores;
+  }
+  if (Crowding(measures) > 0.3) return Bound::kMachine;
+  if (measures.other.value_or(0) >= 0.5) return Bound::kWaits;
+  return Bound::kUnknown;
+}
+
+// Whether handing tasks out costs more than running them; then `verdict` says
+// how many one should hold.
+bool IsTooSmall(const WorkToJudge& work, Verdict& verdict) {
+  const Measures& measures = verdict.measures;
+  const double mean = measures.mean.count();
+  if (work.executor != kProcessPool || !work.runs_user_code) return false;
+  if (measures.mean >= kTinyMax || measures.per_second <= 0) return false;
+  const double slot = measures.at_once_max / measures.per_second;
+  const double overhead = slot - mean;
+  if (overhead < mean) return false;
+  const double wanted = std::ceil(kBatchTime.count() / std::max(mean, 1e-7));
+  verdict.batch_tasks =
+      std::clamp<uint64_t>(static_cast<uint64_t>(wanted), 2, kBatchTasksMax);
+  const double then =
+      mean + overhead / static_cast<double>(verdict.batch_tasks);
+  const double gain = slot / then;
+  const double error = ErrorOf(work.evidence) + 0.15;
+  verdict.gain = {std::max(gain * (1 - error), 1.0), std::max(gain, 1.0),
+                  std::max(gain * (1 + error), 1.0)};
+  return verdict.gain.low >= kGainMin;
+}
+
+void Advise(const WorkToJudge& work, Verdict& verdict) {
+  const Measures& measures = verdict.measures;
+  const double cores = CoresOf(work, work.executor).high;
+  if (work.blocks_its_loop) verdict.advice.push_back(Advice::kBlocks);
+  const bool is_busy = IsBusy(work, measures);
+  if (is_busy && work.executor == kAsync) {
+    verdict.advice.push_back(
+        verdict.bound == Bound::kLoop ? Advice::kOffload : Advice::kMakeFaster);
+  } else if (is_busy && verdict.code == VerdictCode::kStay) {
+    verdict.advice.push_back(Advice::kMakeFaster);
+  }
+  if (is_busy && work.executor != kProcessPool &&
+      measures.at_once >= 8 * cores) {
+    verdict.enough_at_once = static_cast<uint64_t>(4 * cores);
+    verdict.advice.push_back(Advice::kLessAtOnce);
+  }
+  const auto cap = static_cast<double>(work.concurrency);
+  if (cap > 0 && cap < Slots(work, work.executor) &&
+      measures.at_once >= 0.8 * cap && verdict.bound == Bound::kWaits &&
+      measures.cores_used < cores / 2) {
+    verdict.advice.push_back(Advice::kMoreAtOnce);
+  }
+}
+
+std::optional<VerdictCode> WhyNot(const WorkToJudge& work,
+                                  const Measures& measures) {
+  if (measures.attempts < kAttemptsToJudgeMin ||
+      work.evidence.wall < kTimeToJudgeMin || measures.per_second <= 0) {
+    return VerdictCode::kTooFew;
+  }
+  if (!measures.cpu) return VerdictCode::kCpuUnknown;
+  if (measures.at_once < kFilledMin * measures.at_once_max) {
+    return VerdictCode::kTooLittleToDo;
+  }
+  return std::nullopt;
+}
+
+// The best of the others, if one is surely worth it.
+void Choose(Verdict& verdict) {
+  const Prediction* best = nullptr;
+  bool may_be_better = false;
+  for (const Prediction& one : verdict.predictions) {
+    may_be_better |= one.gain.middle >= kGainMin;
+    if (one.gain.low < kGainMin) continue;
+    if (best == nullptr || one.gain.middle > best->gain.middle) best = &one;
+  }
+  if (best != nullptr) {
+    verdict.code = VerdictCode::kMove;
+    verdict.best = best->executor;
+    verdict.gain = best->gain;
+  } else {
+    verdict.code = may_be_better ? VerdictCode::kUndecided : VerdictCode::kStay;
+  }
+}
+
+}  // namespace
+
+std::string_view Name(VerdictCode code) {
+  static constexpr std::array<std::string_view, kVerdictCodes> kNames = {
+      "stay",
+      "move",
+      "batch",
+      "more_cpus",
+      "too_few",
+      "cpu_unknown",
+      "too_little_to_do",
+      "undecided"};
+  return kNames.at(static_cast<size_t>(code));
+}
+
+std::string_view Name(Bound bound) {
+  static constexpr std::array<std::string_view, 6> kNames = {
+      "unknown", "cores", "lock", "loop", "waits", "machine"};
+  return kNames.at(static_cast<size_t>(bound));
+}
+
+std::string_view Name(Advice advice) {
+  static constexpr std::array<std::string_view, 5> kNames = {
+      "more_at_once", "less_at_once", "offload", "blocks", "make_faster"};
+  return kNames.at(static_cast<size_t>(advice));
+}
+
+Verdict Judge(const WorkToJudge& work) {
+  CHECK(work.cores > 0 && work.cpus_each > 0);
+  Verdict verdict;
+  verdict.measures = MeasuresOf(work);
+  const Measures& measures = verdict.measures;
+  const std::optional<VerdictCode> why_not = WhyNot(work, measures);
+  const bool has_few = why_not == VerdictCode::kTooFew;
+  if (!has_few && IsTooSmall(work, verdict)) {
+    verdict.code = VerdictCode::kBatch;
+    return verdict;
+  }
+  verdict.gain = {1, 1, 1};
+  if (why_not) {
+    verdict.code = *why_not;
+    if (work.blocks_its_loop) verdict.advice.push_back(Advice::kBlocks);
+    return verdict;
+  }
+  verdict.bound = BoundOf(work, measures);
+  if (work.executor == kProcessPool && *measures.cpu > 1.3 * work.cpus_each) {
+    verdict.code = VerdictCode::kMoreCpus;
+    verdict.cpus_used = *measures.cpu;
+    return verdict;
+  }
+  for (const ExecutorKind kind : work.others) {
+    if (kind == work.executor || Slots(work, kind) < 1) continue;
+    verdict.predictions.push_back(
+        {.executor = kind,
+         .gain = GainOn(work, measures, kind),
+         .memory_bytes = MemoryOn(work, measures, kind)});
+  }
+  Choose(verdict);
+  Advise(work, verdict);
+  return verdict;
+}
+
+}  // namespace remuda

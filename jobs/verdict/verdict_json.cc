@@ -1,0 +1,88 @@
+#include "jobs/verdict/verdict_json.h"
+
+#include <nlohmann/json.hpp>
+
+#include "jobs/verdict/verdict_words.h"
+
+namespace remuda {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json JsonOf(const Interval& interval) {
+  return {{"low", interval.low},
+          {"middle", interval.middle},
+          {"high", interval.high}};
+}
+
+Json JsonOf(const std::optional<double>& number) {
+  return number ? Json(*number) : Json(nullptr);
+}
+
+Json JsonOf(const Prediction& one) {
+  Json body = {{"executor", Name(one.executor)}, {"gain", JsonOf(one.gain)}};
+  body["memory_bytes"] =
+      one.memory_bytes.high > 0 ? JsonOf(one.memory_bytes) : Json(nullptr);
+  return body;
+}
+
+Json MeasuresOf(const JudgedWork& judged) {
+  const Measures& measures = judged.verdict.measures;
+  const Evidence& evidence = judged.work.evidence;
+  return {
+      {"attempts", measures.attempts},
+      {"failed", evidence.failed},
+      {"mean_seconds", measures.mean.count()},
+      {"median_seconds", evidence.Quantile(0.5).count()},
+      {"p99_seconds", evidence.Quantile(0.99).count()},
+      {"per_second", measures.per_second},
+      {"at_once", measures.at_once},
+      {"at_once_max", measures.at_once_max},
+      {"cores_used", measures.cpu ? Json(measures.cores_used) : Json(nullptr)},
+      {"cpu_share", JsonOf(measures.cpu)},
+      {"run_queue_share", JsonOf(measures.queue)},
+      {"gil_wait_share", JsonOf(measures.lock)},
+      {"other_wait_share", JsonOf(measures.other)},
+      {"process_bytes", measures.memory_bytes > 0 ? Json(measures.memory_bytes)
+                                                  : Json(nullptr)}};
+}
+
+}  // namespace
+
+std::string WorkTitle(const JudgedWork& judged) {
+  return judged.function.empty() ? judged.type : judged.function;
+}
+
+std::string VerdictToJson(const JudgedWork& judged) {
+  const Verdict& verdict = judged.verdict;
+  Json body = {
+      {"type", judged.type},
+      {"function",
+       judged.function.empty() ? Json(nullptr) : Json(judged.function)},
+      {"executor", Name(judged.work.executor)},
+      {"cores", judged.work.cores},
+      {"job", std::to_string(judged.job.value)},
+      {"of_job", judged.of_job},
+      {"executor_reason", judged.executor_reason},
+      {"code", Name(verdict.code)},
+      {"bound", Name(verdict.bound)},
+      {"sentence", VerdictSentence(WorkTitle(judged), judged.work, verdict)},
+      {"best", verdict.best ? Json(Name(*verdict.best)) : Json(nullptr)},
+      {"gain", JsonOf(verdict.gain)},
+      {"predictions", Json::array()},
+      {"advice", Json::array()},
+      {"measures", MeasuresOf(judged)}};
+  for (const Prediction& one : verdict.predictions) {
+    body["predictions"].push_back(JsonOf(one));
+  }
+  for (const Advice advice : verdict.advice) {
+    body["advice"].push_back(
+        {{"code", Name(advice)},
+         {"text", advice == Advice::kBlocks && !judged.finding.empty()
+                      ? judged.finding
+                      : AdviceSentence(advice, judged.work, verdict)}});
+  }
+  return body.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace remuda
