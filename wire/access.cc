@@ -34,6 +34,7 @@ constexpr Row RowOf(const GetResults&) { return kReadsJobs; }
 constexpr Row RowOf(const GetLogs&) { return kReadsJobs; }
 constexpr Row RowOf(const GetAgents&) { return kReadsAgents; }
 constexpr Row RowOf(const GetInfo&) { return kReadsBuild; }
+constexpr Row RowOf(const GetVerdicts&) { return kReadsJobs; }
 
 }  // namespace
 

@@ -26,6 +26,7 @@ TEST(AccessTest, GrantsExactlyThisTable) {
       {GetLogs{}, {kAll, kNo, kOwn, kAll, kAll}},
       {GetAgents{}, {kAll, kNo, kNo, kAll, kAll}},
       {GetInfo{}, {kAll, kNo, kAll, kAll, kAll}},
+      {GetVerdicts{}, {kAll, kNo, kOwn, kAll, kAll}},
   };
   ASSERT_EQ(table.size(), std::variant_size_v<ClientRequest>);
   for (size_t i = 0; i < table.size(); ++i) {

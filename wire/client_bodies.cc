@@ -153,6 +153,16 @@ pb::GetInfo ToPb(const GetInfo&) { return {}; }
 
 absl::StatusOr<ClientRequest> FromPb(pb::GetInfo&) { return GetInfo{}; }
 
+pb::GetVerdicts ToPb(const GetVerdicts& in) {
+  pb::GetVerdicts out;
+  out.set_job(in.job.value);
+  return out;
+}
+
+absl::StatusOr<ClientRequest> FromPb(pb::GetVerdicts& in) {
+  return GetVerdicts{.job = JobId{in.job()}};
+}
+
 void FillPb(const JobSummary& in, pb::JobSummary& out) {
   out.set_id(in.id.value);
   out.set_name(in.name);
@@ -473,6 +483,21 @@ absl::StatusOr<ClientReply> FromPb(pb::Info& in) {
               .durability = std::move(*in.mutable_durability())};
 }
 
+pb::Verdicts ToPb(const Verdicts& in) {
+  pb::Verdicts out;
+  for (const std::string& verdict : in.verdicts) out.add_verdicts(verdict);
+  return out;
+}
+
+absl::StatusOr<ClientReply> FromPb(pb::Verdicts& in) {
+  if (TooLong(in.verdicts())) return Malformed("too many verdicts");
+  Verdicts out;
+  for (std::string& verdict : *in.mutable_verdicts()) {
+    out.verdicts.push_back(std::move(verdict));
+  }
+  return out;
+}
+
 pb::RequestError ToPb(const RequestError& in) {
   pb::RequestError out;
   out.set_code(static_cast<uint32_t>(in.code));
@@ -529,7 +554,8 @@ absl::StatusOr<ClientRequest> ParseRequestBody(uint8_t type,
                   ParseAs<pb::GetResults, ClientRequest>,
                   ParseAs<pb::GetLogs, ClientRequest>,
                   ParseAs<pb::GetAgents, ClientRequest>,
-                  ParseAs<pb::GetInfo, ClientRequest>};
+                  ParseAs<pb::GetInfo, ClientRequest>,
+                  ParseAs<pb::GetVerdicts, ClientRequest>};
   const size_t index = size_t{type} - frame_types::kRequestBase;
   if (index >= kParsers.size()) {
     return absl::UnimplementedError("request type of another version");
@@ -549,7 +575,8 @@ absl::StatusOr<ClientReply> ParseReplyBody(uint8_t type,
                   ParseAs<pb::LogPage, ClientReply>,
                   ParseAs<pb::AgentSummaries, ClientReply>,
                   ParseAs<pb::Info, ClientReply>,
-                  ParseAs<pb::RequestError, ClientReply>};
+                  ParseAs<pb::RequestError, ClientReply>,
+                  ParseAs<pb::Verdicts, ClientReply>};
   const size_t index = size_t{type} - frame_types::kReplyBase;
   if (index >= kParsers.size()) {
     return absl::UnimplementedError("reply type of another version");

@@ -95,9 +95,16 @@ struct GetInfo {
   friend bool operator==(const GetInfo&, const GetInfo&) = default;
 };
 
+// What is known of how work ran, and what follows (docs/VERDICT.md).
+struct GetVerdicts {
+  JobId job;  // zero: of all kinds of work, worst first
+
+  friend bool operator==(const GetVerdicts&, const GetVerdicts&) = default;
+};
+
 using ClientRequest =
     std::variant<UploadItems, Submit, CancelJob, GetJobs, WatchJobs, GetResults,
-                 GetLogs, GetAgents, GetInfo>;
+                 GetLogs, GetAgents, GetInfo, GetVerdicts>;
 
 struct JobSummary {
   JobId id;
@@ -232,8 +239,15 @@ struct RequestError {
   friend bool operator==(const RequestError&, const RequestError&) = default;
 };
 
-using ClientReply =
-    std::variant<UploadAccepted, Accepted, CancelReply, JobSummaries,
-                 ResultPage, LogPage, AgentSummaries, Info, RequestError>;
+// JSON objects, as jobs/verdict/verdict_json.h makes them.
+struct Verdicts {
+  std::vector<std::string> verdicts;
+
+  friend bool operator==(const Verdicts&, const Verdicts&) = default;
+};
+
+using ClientReply = std::variant<UploadAccepted, Accepted, CancelReply,
+                                 JobSummaries, ResultPage, LogPage,
+                                 AgentSummaries, Info, RequestError, Verdicts>;
 
 }  // namespace remuda

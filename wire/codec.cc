@@ -218,13 +218,13 @@ std::string_view FrameTypeName(uint8_t type) {
   static constexpr std::array<std::string_view, 6> kCoordinator = {
       "welcome", "refusal",    "heartbeat_ack",
       "grant",   "stop_tasks", "results_ack"};
-  static constexpr std::array<std::string_view, 9> kRequest = {
+  static constexpr std::array<std::string_view, 10> kRequest = {
       "upload_items", "submit",   "cancel_job", "get_jobs", "watch_jobs",
-      "get_results",  "get_logs", "get_agents", "get_info"};
-  static constexpr std::array<std::string_view, 9> kReply = {
-      "upload_accepted", "accepted",    "cancel_reply",
-      "job_summaries",   "result_page", "log_page",
-      "agent_summaries", "info",        "request_error"};
+      "get_results",  "get_logs", "get_agents", "get_info", "get_verdicts"};
+  static constexpr std::array<std::string_view, 10> kReply = {
+      "upload_accepted", "accepted", "cancel_reply",    "job_summaries",
+      "result_page",     "log_page", "agent_summaries", "info",
+      "request_error",   "verdicts"};
   static_assert(kAgent.size() == std::variant_size_v<AgentMessage> &&
                 kCoordinator.size() ==
                     std::variant_size_v<CoordinatorMessage> &&

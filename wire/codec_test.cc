@@ -169,6 +169,7 @@ std::vector<ClientRequest> Requests() {
               .bytes_max = 7},
       GetAgents{},
       GetInfo{},
+      GetVerdicts{.job = JobId{3}},
   };
 }
 
@@ -237,6 +238,7 @@ std::vector<ClientReply> Replies() {
       Info{.version = "1.2.3", .term = Term{7}, .durability = "full"},
       RequestError{.code = RequestError::Code::kConflict,
                    .message = "the key was used for something else"},
+      Verdicts{.verdicts = {R"({"code":"stay"})", "{}"}},
   };
 }
 
@@ -359,7 +361,7 @@ TEST(Codec, ARefusalIsUnderstoodInAnyVersion) {
 }
 
 TEST(Codec, UnknownTypeIsUnimplemented) {
-  for (const int type : {0, 7, 31, 73, 128, 255}) {
+  for (const int type : {0, 7, 31, 74, 128, 255}) {
     std::string frame = EncodeAgent(Goodbye{}, kTerm, kSession);
     frame[6] = static_cast<char>(type);
     EXPECT_EQ(DecodeIncoming(frame).status().code(),

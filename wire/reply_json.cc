@@ -134,6 +134,15 @@ std::string AgentsJson(const std::vector<AgentSummary>& agents) {
   return Dump({{"agents", std::move(list)}});
 }
 
+std::string VerdictsJson(const Verdicts& verdicts) {
+  std::string text = "{\"verdicts\":[";
+  for (size_t i = 0; i < verdicts.verdicts.size(); ++i) {
+    if (i > 0) text += ',';
+    text += verdicts.verdicts[i];
+  }
+  return text + "]}";
+}
+
 std::string InlineStream(const std::string& output_json,
                          std::string_view stream) {
   const Json output = Json::parse(output_json, nullptr, false);

@@ -25,6 +25,9 @@ std::string TaskJson(const TaskRow& task);
 // {"agents":[{"id","state","executors","labels"}]}
 std::string AgentsJson(const std::vector<AgentSummary>& agents);
 
+// {"verdicts":[...]}, each as docs/VERDICT.md says.
+std::string VerdictsJson(const Verdicts& verdicts);
+
 // How long it ran so far, or in all.
 Duration RunningTime(const JobSummary& job, WallTime now);
 

@@ -92,6 +92,9 @@ Answer AnswerOf(const RouteMatch& match, const Identity& identity,
   if (const auto* agents = std::get_if<AgentSummaries>(&reply)) {
     return {.body = AgentsJson(agents->agents)};
   }
+  if (const auto* verdicts = std::get_if<Verdicts>(&reply)) {
+    return {.body = VerdictsJson(*verdicts)};
+  }
   if (const auto* info = std::get_if<Info>(&reply)) {
     Json json = {{"version", info->version},
                  {"protocol", kProtocolMax},

@@ -27,6 +27,8 @@ constexpr RouteFacts kTable[] = {
      "stream,offset"},
     {Route::kCancelJob, "cancel_job", "POST", "/v1/jobs/{id}/cancel", "reason"},
     {Route::kListAgents, "list_agents", "GET", "/v1/agents", ""},
+    {Route::kGetVerdict, "get_verdict", "GET", "/v1/jobs/{id}/verdict", ""},
+    {Route::kListVerdicts, "list_verdicts", "GET", "/v1/verdicts", ""},
     {Route::kGetInfo, "get_info", "GET", "/v1/info", ""},
     {Route::kWatchJobs, "watch_jobs", "GET", "/v1/events", "jobs"},
     {Route::kGetOpenApi, "get_openapi", "GET", "/openapi.json", ""},
@@ -265,6 +267,10 @@ std::variant<ClientRequest, Problem> RequestOf(const RouteMatch& match) {
           CancelJob{.job = match.job, .reason = query.Text("reason")});
     case Route::kListAgents:
       return ClientRequest(GetAgents{});
+    case Route::kGetVerdict:
+      return ClientRequest(GetVerdicts{.job = match.job});
+    case Route::kListVerdicts:
+      return ClientRequest(GetVerdicts{});
     case Route::kGetInfo:
     case Route::kGetOpenApi:
       return ClientRequest(GetInfo{});

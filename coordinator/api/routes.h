@@ -26,11 +26,13 @@ enum class Route : uint8_t {
   kGetLogs,
   kCancelJob,
   kListAgents,
+  kGetVerdict,
+  kListVerdicts,
   kGetInfo,
   kWatchJobs,
   kGetOpenApi,
 };
-inline constexpr size_t kRoutes = 11;
+inline constexpr size_t kRoutes = 13;
 
 // One row of the table of docs/API.md; openapi.json says the same at length.
 struct RouteFacts {

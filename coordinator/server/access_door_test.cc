@@ -139,6 +139,7 @@ TEST_F(AccessDoorTest, WhatTheTableDeniesIsAnsweredAndChangesNothing) {
       GetLogs{.job = job},
       GetAgents{},
       GetInfo{},
+      GetVerdicts{},
   };
   ASSERT_EQ(requests.size(), std::variant_size_v<ClientRequest>);
   const std::string before = History();
@@ -153,7 +154,7 @@ TEST_F(AccessDoorTest, WhatTheTableDeniesIsAnsweredAndChangesNothing) {
       ++denied;
     }
   }
-  EXPECT_EQ(denied, 9 + 1 + 3 + 0);
+  EXPECT_EQ(denied, 10 + 1 + 3 + 0);
   EXPECT_EQ(History(), before);
   // What it may, an operator does after all that.
   EXPECT_EQ(AskFor<CancelReply>(boss_, CancelJob{.job = job}).result,

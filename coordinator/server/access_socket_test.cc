@@ -105,7 +105,8 @@ TEST_F(AccessSocketTest, WhatTheTableDeniesChangesNothing) {
       GetResults{.job = {1}},
       GetLogs{.job = {1}},
       GetAgents{},
-      GetInfo{}};
+      GetInfo{},
+      GetVerdicts{}};
   ASSERT_EQ(requests.size(), std::variant_size_v<ClientRequest>);
   const std::string before = History();
   for (auto& [role, key] : keys_) {

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "coordinator/server/coordinator_loop.h"
+#include "coordinator/server/verdicts.h"
 
 namespace remuda {
 namespace {
@@ -319,6 +320,27 @@ void CoordinatorLoop::On(const Asker& asker, GetInfo) {
                     .durability = options_.durability == Durability::kFull
                                       ? "full"
                                       : "relaxed"});
+}
+
+void CoordinatorLoop::On(const Asker& asker, GetVerdicts request) {
+  AnswerFromStore(asker,
+                  [request, owner = asker.only_owner()](StoreReader& reader) {
+                    return ReadVerdicts(reader, request, owner);
+                  });
+}
+
+void CoordinatorLoop::CountVerdict(const JobSummary& job) {
+  if (static_cast<double>(job.attempts) < kAttemptsToJudgeMin) return;
+  // One that cannot be asked for now is not counted; nobody depends on it.
+  (void)queries_->Ask([this, id = job.id](StoreReader& reader) {
+    const auto judged = JudgeJob(reader, id, std::nullopt);
+    return [this, judged] {
+      if (!judged.ok()) return;
+      for (const JudgedWork& one : *judged) {
+        verdict_metrics_.Count(one.work.executor, one.verdict.code);
+      }
+    };
+  });
 }
 
 }  // namespace remuda

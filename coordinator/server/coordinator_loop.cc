@@ -80,7 +80,8 @@ CoordinatorLoop::CoordinatorLoop(const Options& options,
       metrics_(metrics),
       core_(options.core),
       door_(door),
-      key_metrics_(metrics.registry()) {}
+      key_metrics_(metrics.registry()),
+      verdict_metrics_(metrics.registry()) {}
 
 CoordinatorLoop::~CoordinatorLoop() { door_.Close(); }
 
@@ -269,6 +270,7 @@ void CoordinatorLoop::OnCommitted(std::vector<CommitUnit> units) {
     for (const JobSummary& summary : unit.output.summaries) {
       if (IsTerminal(summary.state)) {
         committed_.erase(summary.id);
+        CountVerdict(summary);
       } else {
         committed_[summary.id] = summary;
       }

@@ -23,6 +23,7 @@
 #include "coordinator/server/outbox.h"
 #include "coordinator/server/reader_thread.h"
 #include "coordinator/server/submission.h"
+#include "coordinator/server/verdict_metrics.h"
 #include "coordinator/server/watches.h"
 #include "coordinator/store/disk_space.h"
 #include "coordinator/store/store_thread.h"
@@ -123,6 +124,9 @@ class CoordinatorLoop {
   void On(const Asker& asker, GetLogs request);
   void On(const Asker& asker, GetAgents request);
   void On(const Asker& asker, GetInfo request);
+  void On(const Asker& asker, GetVerdicts request);
+  // Counts the verdict on a job that has ended.
+  void CountVerdict(const JobSummary& job);
   void AcceptPrepared(const Asker& asker, const std::string& key,
                       absl::StatusOr<PreparedSubmission> prepared,
                       std::optional<StoredSubmission> stored);
@@ -157,6 +161,7 @@ class CoordinatorLoop {
   std::map<Peer, uint32_t> strikes_;
   KeySessions key_sessions_;
   KeyMetrics key_metrics_;
+  VerdictMetrics verdict_metrics_;
   ItemStaging staging_;
   Watches watches_;
   std::map<JobId, JobSummary> committed_;   // of live jobs
