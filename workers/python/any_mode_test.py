@@ -54,6 +54,8 @@ def flood():
 @pair
 def nothing(): pass
 @pair
+def program(): os.system("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done")
+@pair
 def whoami():
     import remuda
     task = remuda.task()
@@ -421,6 +423,10 @@ class AnyMode:
 
 class ProcessModeTest(AnyMode, WorkerTest):
     mode = "process"
+
+    def test_processor_time_is_with_that_of_programs(self):
+        self.assertGreater(self.run_task("program")["cpu_ns"], 10_000_000)
+        self.assertLess(self.run_task("nothing")["cpu_ns"], 10_000_000)
 
     def test_ends_come_in_order(self):
         ids = self.worker.start(self.f("double"), items=list(range(300)))
