@@ -27,6 +27,14 @@ struct RunOptions {
   bool quiet = false;
 };
 
+struct TryOptions {
+  CommonOptions common;
+  std::string file;
+  std::string executors = "all";
+  uint64_t sample = 200;  // tasks
+  bool quiet = false;
+};
+
 struct SubmitOptions {
   CommonOptions common;
   std::string file;
@@ -135,6 +143,7 @@ struct AgentCommandOptions {
 
 // Each sub-command. They print; they never exit.
 ExitCode RunCommand(const RunOptions& options);
+ExitCode TryCommand(const TryOptions& options);
 ExitCode SubmitCommand(const SubmitOptions& options);
 ExitCode PlanCommand(const SubmitOptions& options);
 ExitCode SchemaCommand();
@@ -146,6 +155,8 @@ ExitCode CancelCommand(const CancelOptions& options);
 ExitCode TasksCommand(const TasksOptions& options);
 ExitCode LogsCommand(const LogsOptions& options);
 ExitCode AgentsCommand(const CommonOptions& options);
+ExitCode ExplainCommand(const JobOptions& options);
+ExitCode AdviseCommand(const CommonOptions& options);
 ExitCode CoordinatorCommand(const CoordinatorCommandOptions& options);
 ExitCode AgentCommand(const AgentCommandOptions& options);
 ExitCode KeygenCommand(const KeygenOptions& options);

@@ -152,6 +152,7 @@ class CommandLine {
     run->add_flag("--quiet", run_.quiet, "no progress");
     AddCommon(run);
 
+    AddTry();
     CLI::App* submit =
         AddLearning("submit", "submit a spec and return", [this] {
           submit_.common = common_;
@@ -184,6 +185,27 @@ class CommandLine {
         AddLearning("schema", "print the JSON schema of the spec",
                     [this] { return SchemaCommand(); });
     for (CLI::App* sub : {run, submit, plan, types, schema}) AddLearnt(sub);
+  }
+
+  void AddTry() {
+    CLI::App* sub = AddLearning(
+        "try", "run a sample of a job's tasks on each executor it may run on",
+        [this] {
+          try_.common = common_;
+          return TryCommand(try_);
+        });
+    sub->add_option("FILE", try_.file, "YAML spec of one job, - for stdin")
+        ->required();
+    sub->add_option("--executors", try_.executors,
+                    "all, or names with commas between; the spec's own is "
+                    "always tried, and first")
+        ->capture_default_str();
+    sub->add_option("--sample", try_.sample, "how many tasks on each")
+        ->check(CLI::Range(uint64_t{1}, uint64_t{100'000}))
+        ->capture_default_str();
+    sub->add_flag("--quiet", try_.quiet, "no progress");
+    AddCommon(sub);
+    AddLearnt(sub);
   }
 
   void AddLearnt(CLI::App* sub) {
@@ -262,12 +284,33 @@ class CommandLine {
     cancel->add_option("--reason", cancel_.reason, "for the record");
     AddCommon(cancel);
 
+    AddVerdicts();
     CLI::App* agents = Add("agents", "list the agents",
                            [this] { return AgentsCommand(common_); });
     AddCommon(agents);
     CLI::App* version = Add("version", "print the version",
                             [this] { return VersionCommand(common_); });
     version->add_flag("--json", common_.json, "print JSON to stdout");
+  }
+
+  void AddVerdicts() {
+    CLI::App* explain = AddLearning(
+        "explain", "say why a job's executor, and whether it is the right one",
+        [this] {
+          jobs_.common = common_;
+          return ExplainCommand(jobs_);
+        });
+    explain->add_option("ID", jobs_.jobs, "job id")
+        ->required()
+        ->check(CheckNumber)
+        ->expected(1);
+    CLI::App* advise =
+        AddLearning("advise", "the same of all kinds of work, worst first",
+                    [this] { return AdviseCommand(common_); });
+    for (CLI::App* sub : {explain, advise}) {
+      AddCommon(sub);
+      AddLearnt(sub);
+    }
   }
 
   void AddTasks() {
@@ -449,6 +492,7 @@ class CommandLine {
                         .state_folder = DefaultStateFolder(),
                         .json = false};
   RunOptions run_;
+  TryOptions try_;
   SubmitOptions submit_;
   TypesOptions types_;
   JobOptions jobs_;

@@ -18,6 +18,7 @@
 #include "cli/source_look.h"
 #include "cli/spec_file.h"
 #include "cli/type_pages.h"
+#include "cli/verdict_output.h"
 #include "cli/waiting.h"
 #include "cli/words.h"
 #include "jobs/job_type.h"
@@ -107,6 +108,18 @@ absl::StatusOr<std::vector<JobSummary>> Follow(Connection& connection,
   return latest;
 }
 
+// Says so if the job should have run otherwise. A coordinator that does not
+// know, or is busy, is no reason for words.
+void PrintVerdict(Connection& connection, const JobSummary& job) {
+  absl::StatusOr<Verdicts> found =
+      connection.Ask<Verdicts>(GetVerdicts{.job = job.id});
+  if (!found.ok()) return;
+  for (const std::string& verdict : found->verdicts) {
+    const std::string text = VerdictToMention(verdict);
+    if (!text.empty()) PrintWords(text);
+  }
+}
+
 ExitCode SumUp(Connection& connection, const std::vector<JobSummary>& jobs,
                bool json) {
   const WallTime now = SystemClock().WallNow();
@@ -117,6 +130,7 @@ ExitCode SumUp(Connection& connection, const std::vector<JobSummary>& jobs,
     const std::string notes = FindingNotes(job);
     if (!notes.empty()) PrintWords(notes);
     PrintFailures(connection, job);
+    PrintVerdict(connection, job);
   }
   if (json) PrintData(JobsJson(jobs, now));
   if (Interrupt::requested()) return ExitCode::kInterrupted;
