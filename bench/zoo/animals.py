@@ -1,0 +1,127 @@
+"""Small workloads, each of a kind of its own; zoo.py runs them.
+
+Each takes the number of its task. What it works on is made once a process.
+"""
+
+import asyncio
+import functools
+import hashlib
+import json
+import re
+import subprocess
+import threading
+import time
+import zlib
+
+
+@functools.lru_cache(None)
+def text(size):
+    return ("The quick brown fox jumps over 13 lazy dogs. " * (size // 45 + 1))[:size]
+
+
+@functools.lru_cache(None)
+def picture():
+    import io
+
+    from PIL import Image
+
+    image = Image.effect_noise((1600, 1200), 64).convert("RGB")
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+def cpu_heavy(_n):
+    return sum(i * i for i in range(1_000_000))
+
+
+def json_parse(_n):
+    rows = [{"id": i, "name": "row", "tags": ["a", "b"]} for i in range(4_000)]
+    return len(json.loads(json.dumps(rows)))
+
+
+def regex(_n):
+    return len(re.findall(r"(\w+) (\w+) (?=\d+)", text(600_000)))
+
+
+def hashing(_n):
+    return hashlib.sha256(text(24 << 20).encode()).hexdigest()[:8]
+
+
+def compressing(_n):
+    return len(zlib.compress(text(4 << 20).encode(), 9))
+
+
+def thumbnail(_n):
+    import io
+
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(picture()))
+    image.thumbnail((800, 800))
+    file = io.BytesIO()
+    image.save(file, "JPEG")
+    return len(file.getvalue())
+
+
+def numpy_large(_n):
+    import numpy
+
+    x = numpy.arange(4_000_000) % 1000.0
+    return float((x * 2 + x).sum())
+
+
+def numpy_small(_n):
+    import numpy
+
+    x = numpy.arange(50.0)
+    for _ in range(20_000):
+        x = x * 1.0001 + 0.1
+    return float(x.sum())
+
+
+def sleeping(_n):
+    time.sleep(0.05)
+
+
+def reading(n):
+    with open(__file__, "rb") as file:
+        for _ in range(500):
+            file.seek(0)
+            file.read()
+    time.sleep(0.02)  # the disk it would come from
+    return n
+
+
+def subprocesses(_n):
+    return subprocess.run(["true"], check=True).returncode
+
+
+def wait_and_count(_n):
+    time.sleep(0.02)
+    return sum(i * i for i in range(100_000))
+
+
+LOCK = threading.Lock()
+
+
+def one_lock(_n):
+    with LOCK:
+        return sum(i * i for i in range(200_000))
+
+
+def tiny(n):
+    return n
+
+
+async def async_sleeping(_n):
+    await asyncio.sleep(0.05)
+
+
+async def async_counting(_n):
+    await asyncio.sleep(0.001)
+    return sum(i * i for i in range(200_000))
+
+
+async def async_blocking(_n):
+    time.sleep(0.05)
