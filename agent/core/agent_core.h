@@ -29,6 +29,28 @@
 
 namespace remuda {
 
+// What an agent does at most at once, and how soon. Whatever these are, no
+// promise depends on them: the simulation draws others to reach rare paths.
+struct AgentLimits {
+  // Attempts started in one turn and executor, so that a turn stays short.
+  size_t starts_max = 4096;
+  // Ends that wait for an ack before they leave without it.
+  size_t batches_max = 64;
+  size_t pending_bytes_max = 384u << 10;
+  // Ranges remembered for results on their way; above it nothing starts.
+  size_t unacked_ranges_max = 64 * 1024;
+  // Ranges in one Hello; waiting work that would need more is given up.
+  size_t held_ranges_max = 32 * 1024;
+  // Tasks of one executor that it is willing to hold.
+  uint64_t credit_max = UINT64_MAX;
+  // What waits for so long is more than its executor gets done: all but as
+  // many tasks as there are slots go back.
+  Duration wait_max = std::chrono::seconds(2);
+  // The coordinator hears of an attempt's beginning at once, unless it heard
+  // of others so shortly before.
+  Duration begun_pause = std::chrono::milliseconds(100);
+};
+
 struct AgentCoreOptions {
   std::string version;
   std::string name;
@@ -39,6 +61,7 @@ struct AgentCoreOptions {
   std::vector<std::string> job_types;
   std::map<std::string, std::string> labels;
   double backoff_spread = 0.5;  // in [0, 1), another one for each agent
+  AgentLimits limits = {};
 };
 
 // One moment by both clocks, so that decisions never ask for it.
@@ -77,15 +100,6 @@ using ExecutorCapacities = std::array<size_t, kExecutorKinds>;
 // Lifetime: a value; nothing it returns refers to it.
 class AgentCore {
  public:
-  // Attempts started in one turn and executor, so that a turn stays short.
-  static constexpr size_t kStartsMax = 4096;
-  // Batches of ends that wait for an ack before they leave without it.
-  static constexpr size_t kBatchesMax = 64;
-  static constexpr size_t kPendingBytesMax = 384u << 10;
-  // Ranges remembered for results on their way; above it nothing starts.
-  static constexpr size_t kUnackedRangesMax = 64 * 1024;
-  // Ranges in one Hello; waiting work that would need more is given up.
-  static constexpr size_t kHeldRangesMax = 32 * 1024;
   // Results in flight for so long without any ack are sent again.
   static constexpr Duration kAckPatience = std::chrono::seconds(20);
   // Results that wait for so long are made safe on disk: an ack that is only
@@ -99,12 +113,6 @@ class AgentCore {
       RunningAttempts::kKillGrace - std::chrono::milliseconds(100);
   // After the drain deadline, for results to be confirmed.
   static constexpr Duration kFlushMax = std::chrono::seconds(10);
-  // What waits for so long is more than its executor gets done: all but as
-  // many tasks as there are slots go back.
-  static constexpr Duration kWaitMax = std::chrono::seconds(2);
-  // The coordinator hears of an attempt's beginning at once, unless it heard
-  // of others so shortly before.
-  static constexpr Duration kBegunPause = std::chrono::milliseconds(100);
 
   explicit AgentCore(AgentCoreOptions options);
 

@@ -320,10 +320,10 @@ TEST(AgentCoreSessionTest, TellsOfBeginningsAtOnceAndThenInGroups) {
   harness.executor().End(Harness::Id(1, 2), {});
   harness.Turn();
   EXPECT_TRUE(harness.Take<Heartbeat>().empty());
-  harness.Advance(AgentCore::kBegunPause);
+  harness.Advance(AgentLimits{}.begun_pause);
   EXPECT_EQ(LastBegunOf(harness.Take<Heartbeat>()), 4u);
   // Nothing more began, and nothing more is said.
-  harness.Advance(AgentCore::kBegunPause * 3);
+  harness.Advance(AgentLimits{}.begun_pause * 3);
   EXPECT_TRUE(harness.Take<Heartbeat>().empty());
 }
 

@@ -123,7 +123,7 @@ std::optional<MonotonicTime> AgentCore::ShedTime(const Lane& lane) const {
       !registration_.registered()) {
     return std::nullopt;
   }
-  return *lane.waiting.oldest() + kWaitMax;
+  return *lane.waiting.oldest() + options_.limits.wait_max;
 }
 
 // A backlog hides a round trip. One that hides much more keeps tasks from
@@ -151,11 +151,13 @@ bool AgentCore::takes_work() const {
   // the lease is known to go on.
   const bool has_lease = registration_.fence_time().has_value();
   return has_lease && !drain_deadline_.has_value() && !spool_is_full_ &&
-         outbox_.ranges() < kUnackedRangesMax;
+         outbox_.ranges() < options_.limits.unacked_ranges_max;
 }
 
 uint64_t AgentCore::CreditOf(const Lane& lane) const {
-  return takes_work() ? lane.credit.tasks(lane.waiting.by_work()) : 0;
+  if (!takes_work()) return 0;
+  return std::min(lane.credit.tasks(lane.waiting.by_work()),
+                  options_.limits.credit_max);
 }
 
 bool AgentCore::CreditIsNews() const {
@@ -194,7 +196,8 @@ AgentOutput AgentCore::TakeOutput(MonotonicTime now,
       drain_deadline_.has_value() && !was_draining_announced_;
   const bool begun_is_news =
       begun_untold_ && handed_back_.size() == 0 &&
-      (!begun_told_at_.has_value() || now >= *begun_told_at_ + kBegunPause);
+      (!begun_told_at_.has_value() ||
+       now >= *begun_told_at_ + options_.limits.begun_pause);
   if (registration_.HeartbeatDue(now) ||
       (registration_.registered() &&
        (CreditIsNews() || drain_is_news || begun_is_news))) {
@@ -231,7 +234,7 @@ void AgentCore::SendHello(MonotonicTime now, AgentOutput& output) {
                  .number = registration_.OnHelloSent(now),
                  .results_first = outbox_.acked_up_to() + 1,
                  .says_backlogs = true};
-  if (hello.held.size() > kHeldRangesMax) {
+  if (hello.held.size() > options_.limits.held_ranges_max) {
     for (std::optional<Lane>& lane : lanes_) {
       if (!lane.has_value()) continue;
       for (const FencedRange& gone : lane->waiting.RemoveAll()) {
@@ -314,12 +317,12 @@ void AgentCore::StartWork(MonotonicTime now, const ExecutorCapacities& room,
     const auto executor = static_cast<ExecutorKind>(place);
     const size_t running = running_.size(executor);
     WaitingWork::Taken taken = lane.waiting.Take(
-        {.attempts = std::min(room[place], kStartsMax),
+        {.attempts = std::min(room[place], options_.limits.starts_max),
          .slots = static_cast<size_t>(
              lane.slots - std::min<uint64_t>(lane.slots, running))});
     if (taken.attempts.empty()) continue;
-    more_to_start_ |=
-        taken.attempts.size() == kStartsMax && lane.waiting.size() > 0;
+    more_to_start_ |= taken.attempts.size() == options_.limits.starts_max &&
+                      lane.waiting.size() > 0;
     KeepStartable(now, executor, taken);
     counters_.executors[place].started += taken.attempts.size();
     for (const WaitingWork::Taken::Granted& of : taken.granted) {
@@ -370,8 +373,8 @@ void AgentCore::PackResults(MonotonicTime now, AgentOutput& output) {
   // At once when the coordinator owes no ack; otherwise ends gather, so that
   // one commit over there confirms many of them.
   const bool leaves = outbox_.unacked() == 0 ||
-                      results_.batches() >= kBatchesMax ||
-                      results_.bytes() >= kPendingBytesMax ||
+                      results_.batches() >= options_.limits.batches_max ||
+                      results_.bytes() >= options_.limits.pending_bytes_max ||
                       now - *gathered_since_ >= KeepPatience();
   if (!leaves) return;
   gathered_since_.reset();
@@ -456,7 +459,7 @@ std::optional<MonotonicTime> AgentCore::next_time() const {
   if (registration_.registered()) sooner(findings_.next_time());
   if (begun_untold_ && handed_back_.size() == 0 && begun_told_at_.has_value() &&
       registration_.registered()) {
-    sooner(*begun_told_at_ + kBegunPause);
+    sooner(*begun_told_at_ + options_.limits.begun_pause);
   }
   if (drain_deadline_.has_value()) {
     sooner(evicting_ ? *drain_deadline_ + kFlushMax

@@ -92,7 +92,7 @@ TEST_F(RetractionTest, AnIdleAgentGetsItsShareOfWhatWaits) {
   two_.SayHello();
   two_.BeatBacklog(kSlots, 0);
   EXPECT_EQ(two_.granted_tasks(), 0u);
-  driver_.Advance(kRetractAfter + 2 * kRetractLook);
+  driver_.Advance(CoreOptions{}.retract_after + 2 * kRetractLook);
   EXPECT_EQ(one_.HeardCount<StopTasks>(), 1);
   // Until it has answered, they are its own.
   EXPECT_EQ(two_.granted_tasks(), 0u);
@@ -134,7 +134,7 @@ TEST_F(RetractionTest, AskedAgainOnlyAfterAPause) {
   FillOne();
   two_.SayHello();
   two_.BeatBacklog(kSlots, 0);
-  driver_.Advance(kRetractAfter + 2 * kRetractLook);
+  driver_.Advance(CoreOptions{}.retract_after + 2 * kRetractLook);
   EXPECT_EQ(one_.HeardCount<StopTasks>(), 1);
   driver_.Advance(kRetractPause - 4 * kRetractLook);
   EXPECT_EQ(one_.HeardCount<StopTasks>(), 1);
@@ -155,7 +155,7 @@ TEST_F(RetractionTest, WaitingWorkMakesRoomForHigherPriority) {
   one_.BeatBacklog(1'000, 900);
   const JobId urgent = SubmitUrgent(10);
   EXPECT_EQ(one_.granted_tasks(), 1'000u);
-  driver_.Advance(kRetractAfter + 2 * kRetractLook);
+  driver_.Advance(CoreOptions{}.retract_after + 2 * kRetractLook);
   one_.BeatBacklog(kSlots + 10, 0);
   EXPECT_EQ(one_.GiveBack(), 900u);
   ASSERT_EQ(one_.granted().size(), 2u);
@@ -168,7 +168,7 @@ TEST_F(RetractionTest, WaitingWorkInFrontOfHigherPriorityGoesBack) {
   FillOne();
   const JobId urgent = SubmitUrgent(10);
   EXPECT_EQ(one_.granted_tasks(), 1'010u);
-  driver_.Advance(kRetractAfter + 2 * kRetractLook);
+  driver_.Advance(CoreOptions{}.retract_after + 2 * kRetractLook);
   one_.BeatBacklog(kSlots + 10, 0);
   EXPECT_EQ(one_.GiveBack(), 900u);
   ASSERT_EQ(one_.granted().size(), 2u);

@@ -77,7 +77,8 @@ class Dispatcher {
       const uint64_t room = kGrantBytesMax - message.bytes;
       count = std::min(count, std::max<uint64_t>(room / item_bytes, 1));
     }
-    const size_t ranges = kGrantRangesMax - message.grant.ranges.size();
+    const size_t ranges =
+        state_.options.grant_ranges_max - message.grant.ranges.size();
     for (const JobTasks::ReadyRange& range :
          job.tasks.NextReady(count, ranges)) {
       // Credit that is left over would only fetch the rest at once.
@@ -150,7 +151,7 @@ class Dispatcher {
                                     ? 0
                                     : job.accepted.job_json->size();
     if (message.tasks >= state_.options.grant_tasks_max ||
-        message.grant.ranges.size() >= kGrantRangesMax ||
+        message.grant.ranges.size() >= state_.options.grant_ranges_max ||
         message.bytes + definition + job.accepted.item_bytes_max >
             kGrantBytesMax) {
       Flush(agent.registered.agent, message);

@@ -6,7 +6,6 @@
 namespace remuda {
 
 // What one Grant message holds at most.
-inline constexpr size_t kGrantRangesMax = 1'024;
 inline constexpr uint64_t kGrantBytesMax = 512u << 10;  // items, definitions
 
 // Grants what fits: jobs by priority, then by acceptance; a job's tasks

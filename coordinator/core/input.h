@@ -22,6 +22,10 @@ struct CoreOptions {
   double clock_drift = 0.01;
   uint32_t infrastructure_losses_max = 5;          // then the task is lost
   uint64_t grant_tasks_max = 16 * kTasksPerChunk;  // in one message
+  size_t grant_ranges_max = 1'024;                 // the same
+  // What was granted this recently may be about to begin: a backlog that is as
+  // long as it should be is never wanted back.
+  Duration retract_after = std::chrono::seconds(1);
   uint64_t jobs_live_max = 100'000;
   // The agents of earlier terms are known to be dead, because they lived in
   // the coordinator's own process: nothing waits for their lease.

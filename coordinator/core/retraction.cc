@@ -108,7 +108,7 @@ class Retractor {
           WaitingOf(grant).tasks == 0) {
         continue;
       }
-      return now_.monotonic >= grant.granted_at + kRetractAfter;
+      return now_.monotonic >= grant.granted_at + state_.options.retract_after;
     }
     return false;
   }

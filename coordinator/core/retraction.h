@@ -9,9 +9,6 @@ namespace remuda {
 // An agent's waiting tasks are looked at so often, and only while an agent
 // has nothing to do or a job of higher priority waits.
 inline constexpr Duration kRetractLook = std::chrono::milliseconds(250);
-// What was granted this recently may be about to begin: a backlog that is as
-// long as it should be is never wanted back.
-inline constexpr Duration kRetractAfter = std::chrono::seconds(1);
 // The same executor of an agent is asked again after so long, whatever came
 // of it.
 inline constexpr Duration kRetractPause = std::chrono::seconds(2);
