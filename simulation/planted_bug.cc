@@ -6,7 +6,7 @@
 namespace remuda {
 namespace {
 
-constexpr std::array<std::pair<PlantedBug, std::string_view>, 17> kNames = {{
+constexpr std::array<std::pair<PlantedBug, std::string_view>, 21> kNames = {{
     {PlantedBug::kFenceUnchecked, "fence-unchecked"},
     {PlantedBug::kAckBeforeCommit, "ack-before-commit"},
     {PlantedBug::kGrantBeforeCommit, "grant-before-commit"},
@@ -24,6 +24,10 @@ constexpr std::array<std::pair<PlantedBug, std::string_view>, 17> kNames = {{
     {PlantedBug::kQuarantineForgotten, "quarantine-forgotten"},
     {PlantedBug::kSpoolUnread, "spool-unread"},
     {PlantedBug::kLeaseUntold, "lease-untold"},
+    {PlantedBug::kAnyAnswerRenews, "any-answer-renews"},
+    {PlantedBug::kHelloBelieved, "hello-believed"},
+    {PlantedBug::kHelloUnnumbered, "hello-unnumbered"},
+    {PlantedBug::kStoredKeyIgnored, "stored-key-ignored"},
 }};
 
 }  // namespace

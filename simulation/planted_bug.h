@@ -28,6 +28,10 @@ enum class PlantedBug : uint8_t {
   kQuarantineForgotten,  // a task is lost for ever
   kSpoolUnread,          // what an agent's process left on its disk
   kLeaseUntold,          // to the spawners of an agent that stands still
+  kAnyAnswerRenews,      // a lease, as if it answered the last heartbeat
+  kHelloBelieved,        // before its session is heard
+  kHelloUnnumbered,      // an older one counts as well
+  kStoredKeyIgnored,     // after a restart
 };
 
 std::vector<PlantedBug> AllPlantedBugs();

@@ -53,12 +53,19 @@ Shape DrawShape(uint64_t seed) {
   constexpr seconds kLeases[] = {seconds(4), seconds(8), seconds(30)};
   shape.lease = kLeases[random.Below(3)];
   shape.faults_last = seconds(20 + random.Below(60));
+  // Drawn apart, so that what is added leaves seeds as they were.
+  Random more(seed ^ 0x3053);
+  shape.tight = more.Below(3) == 0;
+  shape.newer_coordinator = more.Below(6) == 0;
   constexpr milliseconds kDelays[] = {milliseconds(1), milliseconds(40),
                                       milliseconds(800)};
   shape.delay_max = kDelays[random.Below(3)];
   shape.commit_max = kDelays[random.Below(3)];
   if (random.Below(12) == 0) return shape;  // nothing goes wrong
   DrawFaults(random, shape);
+  shape.old_hello = Sometimes(more, 1);
+  shape.sent_again = Sometimes(more, 1);
+  shape.skew = Sometimes(more, 0.6);
   if (random.Below(6) == 0) {
     shape.only_blips = true;
     shape.lease = seconds(30);
@@ -79,7 +86,7 @@ std::string Describe(const Shape& shape) {
       "loss %.3f copies %.3f reordered %.3f replayed %.3f; coordinator: crash "
       "%.3f pause %.3f full %.3f fsync %.3f; agents: crash %.3f drain %.3f "
       "disk lost %.3f pause %.3f reconnect %.3f slow %.3f cut %.3f all %.3f "
-      "clock %.3f",
+      "clock %.3f; old hello %.3f sent again %.3f skew %.3f%s",
       static_cast<unsigned long long>(shape.agents),
       static_cast<unsigned long long>(shape.submissions),
       static_cast<unsigned long long>(shape.tasks_max),
@@ -88,7 +95,9 @@ std::string Describe(const Shape& shape) {
       shape.reordered, shape.replayed, shape.coordinator_crash,
       shape.coordinator_pause, shape.disk_full, shape.fsync_error,
       shape.agent_crash, shape.agent_drain, shape.disk_lost, shape.agent_pause,
-      shape.reconnect, shape.slow, shape.cut, shape.cut_all, shape.clock_jump);
+      shape.reconnect, shape.slow, shape.cut, shape.cut_all, shape.clock_jump,
+      shape.old_hello, shape.sent_again, shape.skew,
+      shape.tight ? ", tight" : "");
   return text;
 }
 

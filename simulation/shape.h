@@ -45,6 +45,12 @@ struct Shape {
   double cut_all = 0;
   double clock_jump = 0;  // of the wall clock, either way
   bool poison = false;    // there are tasks that kill their agent
+  double old_hello = 0;   // of its agents' Hellos a coordinator hears an old
+                          // one first when it starts
+  double sent_again = 0;  // of submissions, whenever a coordinator starts
+  double skew = 0;        // of agents' processes: they are of another version
+  bool newer_coordinator = false;  // it says things that agents do not know
+  bool tight = false;  // the cores have other limits than they ship with
 
   // Nothing lasts as long as a lease and no process of an agent ends: then
   // not one attempt may be lost.

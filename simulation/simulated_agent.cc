@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/random.h"
 #include "simulation/simulated_client.h"
+#include "simulation/version_skew.h"
 #include "wire/codec.h"
 
 namespace remuda {
@@ -50,7 +51,8 @@ SimulatedAgent::SimulatedAgent(const Options& options, MonotonicTime now,
       .process = std::string(16 - number.size(), '0') + number,
       .start = ++options.disk->starts,
       .job_types = {"noop"},
-      .backoff_spread = 0.5};
+      .backoff_spread = 0.5,
+      .limits = options.limits};
   for (const ExecutorKind kind :
        {ExecutorKind::kAsync, ExecutorKind::kProcessPool}) {
     core.executors.push_back({.kind = kind, .slots = options.slots});
@@ -163,6 +165,12 @@ void SimulatedAgent::OnFrame(MonotonicTime now, std::string_view frame) {
   CHECK_OK(decoded);
   if (auto* welcome = std::get_if<Welcome>(&decoded->message)) {
     if (!core_->Awaits(*welcome)) return;
+    if (is_foreign()) problems_.Expect(false, "R35 no foreign agent works");
+    problems_.Expect(welcome->protocol == kProtocolMax,
+                     "R35 both speak what both know");
+    answered_ = hellos_asked_[welcome->hello];
+    lease_ = welcome->lease;
+    heartbeats_asked_.clear();
     if (options_.bug == PlantedBug::kNoSelfFence) welcome->lease *= 100;
     term_ = welcome->term;
     session_ = welcome->session;
@@ -171,6 +179,16 @@ void SimulatedAgent::OnFrame(MonotonicTime now, std::string_view frame) {
   } else if (!std::holds_alternative<Refusal>(decoded->message) &&
              (decoded->term != term_ || decoded->session != session_)) {
     return;  // of a session that is over
+  }
+  if (auto* ack = std::get_if<HeartbeatAck>(&decoded->message);
+      ack != nullptr && !heartbeats_asked_.empty()) {
+    const auto asked = heartbeats_asked_.find(ack->sequence);
+    if (asked != heartbeats_asked_.end()) {
+      answered_ = std::max(answered_, asked->second);
+    }
+    if (options_.bug == PlantedBug::kAnyAnswerRenews) {
+      ack->sequence = heartbeats_asked_.rbegin()->first;
+    }
   }
   core_->OnMessage(Time(now), std::move(decoded->message));
 }
@@ -241,6 +259,7 @@ void SimulatedAgent::Turn(MonotonicTime now) {
     if (over() || !again) break;
   }
   CheckHeld(now);
+  CheckLease(now);
 }
 
 bool SimulatedAgent::Perform(MonotonicTime now, AgentOutput output) {
@@ -272,7 +291,7 @@ bool SimulatedAgent::Perform(MonotonicTime now, AgentOutput output) {
     core_->OnSpool(is_full);
   }
   if (output.ended.has_value()) {
-    if (output.goodbye.has_value()) Send(*output.goodbye);
+    if (output.goodbye.has_value()) Send(now, *output.goodbye);
     ended_ = output.ended;
   }
   return again;
@@ -351,7 +370,7 @@ void SimulatedAgent::KeepAndSend(MonotonicTime now, const AgentOutput& output) {
                               .session = session_};
   }
   Keep(now, output.keep_up_to);
-  for (const AgentMessage& message : output.send) Send(message);
+  for (const AgentMessage& message : output.send) Send(now, message);
   if (!output.send_spooled.has_value()) return;
   for (uint64_t sequence = output.send_spooled->first;
        sequence <= output.send_spooled->last; ++sequence) {
@@ -362,11 +381,36 @@ void SimulatedAgent::KeepAndSend(MonotonicTime now, const AgentOutput& output) {
     }
     absl::StatusOr<IncomingFrame> decoded = DecodeIncoming(spooled.frame);
     CHECK_OK(decoded);
-    Send(std::get<AgentFrame>(*decoded).message);
+    Send(now, std::get<AgentFrame>(*decoded).message);
   }
 }
 
-void SimulatedAgent::Send(const AgentMessage& message) {
+void SimulatedAgent::NoteAsked(MonotonicTime now, const AgentMessage& message) {
+  constexpr size_t kAskedMax = 256;
+  if (const auto* hello = std::get_if<Hello>(&message)) {
+    hellos_asked_[hello->number] = Local(now);
+    if (hellos_asked_.size() > kAskedMax) {
+      hellos_asked_.erase(hellos_asked_.begin());
+    }
+  } else if (const auto* heartbeat = std::get_if<Heartbeat>(&message)) {
+    heartbeats_asked_[heartbeat->sequence] = Local(now);
+    if (heartbeats_asked_.size() > kAskedMax) {
+      heartbeats_asked_.erase(heartbeats_asked_.begin());
+    }
+  }
+}
+
+// However late an answer comes, the lease counts from the question.
+void SimulatedAgent::CheckLease(MonotonicTime now) {
+  const AgentGauges gauges = core_->gauges(Local(now));
+  if (options_.bug == PlantedBug::kNoSelfFence) return;
+  problems_.Expect(gauges.lease_margin == Duration::zero() ||
+                       Local(now) + gauges.lease_margin <= answered_ + lease_,
+                   "R17 a lease counts from the question that was answered");
+}
+
+void SimulatedAgent::Send(MonotonicTime now, const AgentMessage& message) {
+  NoteAsked(now, message);
   if (const auto* heartbeat = std::get_if<Heartbeat>(&message)) {
     for (const Credit& credit : heartbeat->credits) {
       uint64_t& most = credit_max_[PlaceOf(credit.executor)];
@@ -374,8 +418,18 @@ void SimulatedAgent::Send(const AgentMessage& message) {
     }
   }
   const bool opens = std::holds_alternative<Hello>(message);
-  frames_.push_back(EncodeAgent(message, opens ? Term{} : term_,
-                                opens ? SessionId{} : session_));
+  std::string frame;
+  if (opens && options_.version != Options::Version::kThis) {
+    Hello hello = std::get<Hello>(message);
+    hello.protocol_max = kProtocolMax + 2;
+    if (is_foreign()) hello.protocol_min = kProtocolMax + 1;
+    frame = EncodeAgent(hello, Term{}, SessionId{});
+  } else {
+    frame = EncodeAgent(message, opens ? Term{} : term_,
+                        opens ? SessionId{} : session_);
+  }
+  if (options_.version != Options::Version::kThis) AddUnknownField(frame);
+  frames_.push_back(std::move(frame));
 }
 
 void SimulatedAgent::CheckHeld(MonotonicTime now) {
@@ -397,6 +451,8 @@ std::vector<std::string> SimulatedAgent::TakeFrames() {
 std::optional<MonotonicTime> SimulatedAgent::next_time() const {
   if (over()) return std::nullopt;
   std::optional<MonotonicTime> next = core_->next_time();
+  // At once, if it has more to start.
+  if (next == MonotonicTime::min()) return next;
   if (next.has_value()) next = World(*next);
   for (const auto& executor : executors_) {
     if (executor == nullptr) continue;

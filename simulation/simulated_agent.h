@@ -44,6 +44,11 @@ class SimulatedAgent {
     PlantedBug bug = PlantedBug::kNone;
     double clock_rate = 1;  // seconds of its clock in one of the world's
     uint64_t slots = 1;
+    AgentLimits limits = {};
+    // What it speaks: an agent of the next version speaks this one, too, and
+    // says things that are not known here; one of a version later does not.
+    enum class Version : uint8_t { kThis, kNext, kForeign };
+    Version version = Version::kThis;
   };
 
   SimulatedAgent(const Options& options, MonotonicTime now, RunLedger& ledger,
@@ -74,6 +79,9 @@ class SimulatedAgent {
   // It has begun a task that kills it.
   bool is_poisoned() const { return is_poisoned_; }
   bool over() const { return ended_.has_value(); }
+  bool is_foreign() const {
+    return options_.version == Options::Version::kForeign;
+  }
   const std::optional<absl::Status>& ended() const { return ended_; }
   // Nothing waits, runs or is unconfirmed.
   bool at_rest(MonotonicTime now) const;
@@ -101,8 +109,10 @@ class SimulatedAgent {
   void Keep(MonotonicTime now, uint64_t up_to);
   void Sync(MonotonicTime now);
   void Start(MonotonicTime now, std::vector<StartAttempts> starts);
-  void Send(const AgentMessage& message);
+  void Send(MonotonicTime now, const AgentMessage& message);
+  void NoteAsked(MonotonicTime now, const AgentMessage& message);
   void CheckHeld(MonotonicTime now);
+  void CheckLease(MonotonicTime now);
 
   const Options options_;
   RunLedger& ledger_;
@@ -115,6 +125,12 @@ class SimulatedAgent {
   Term term_;
   SessionId session_;
   uint64_t last_sequence_ = 0;
+  // Local times at which it asked for what may be answered, by number; and the
+  // last of those that was answered.
+  std::map<uint64_t, MonotonicTime> hellos_asked_;
+  std::map<uint64_t, MonotonicTime> heartbeats_asked_;
+  MonotonicTime answered_{};
+  Duration lease_{};
   std::array<uint64_t, kExecutorKinds> credit_max_{};  // ever told
   std::map<uint64_t, Spooled> spool_;
   std::map<uint64_t, MonotonicTime> syncing_;  // by sequence: until when

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "jobs/job_json.h"
 #include "simulation/simulated_client.h"
+#include "simulation/version_skew.h"
 
 namespace remuda {
 namespace {
@@ -67,12 +68,17 @@ SimulatedCoordinator::SimulatedCoordinator(Random& random, const Shape& shape,
 
 SimulatedCoordinator::~SimulatedCoordinator() = default;
 
-CoreOptions SimulatedCoordinator::OptionsFor(const Shape& shape) const {
+CoreOptions SimulatedCoordinator::OptionsFor(const Shape& shape) {
   CoreOptions options;
   options.lease = shape.lease;
   options.heartbeat_interval = shape.lease / 15;
   options.suspect_after = shape.lease / 5;
   options.jobs_live_max = 6;
+  if (shape.tight) {
+    options.grant_tasks_max = 1 + random_.Below(shape.tasks_max / 10 + 1);
+    options.grant_ranges_max = 1 + random_.Below(3);
+    options.retract_after = std::chrono::milliseconds(random_.Below(500));
+  }
   if (bug_ == PlantedBug::kLeaseTooShort) options.lease = shape.lease / 4;
   if (bug_ == PlantedBug::kQuarantineForgotten) {
     options.infrastructure_losses_max = 1'000;
@@ -149,6 +155,7 @@ void SimulatedCoordinator::Die() {
   core_.reset();
   committing_.clear();
   welcomed_.clear();
+  hellos_.clear();
   unsynced_.reset();
   // Over a restart the wall clock measures, as long as it does not jump.
   if (shape_.clock_jump > 0) back_off_.clear();
@@ -163,12 +170,47 @@ void SimulatedCoordinator::OnFrame(const Now& now, Peer peer,
   SpoilResults(incoming.message);
   const bool belongs = IsOfItsSession(peer, incoming);
   const uint64_t refused = Refused();
+  const bool is_old = IsOldHello(incoming);
+  const uint64_t old_hellos = OldHellos();
+  auto* hello = std::get_if<Hello>(&incoming.message);
+  const bool is_foreign =
+      hello != nullptr && hello->protocol_min > kProtocolMax;
+  const std::string before = is_foreign ? core_->StateDigest() : "";
+  if (bug_ == PlantedBug::kHelloUnnumbered && is_old) {
+    hello->number = 0;
+  }
   core_->OnAgentMessage(
       Seen(now),
       {.peer = peer, .term = incoming.term, .session = incoming.session},
       std::move(incoming.message));
   problems_.Expect(belongs || Refused() > refused,
                    "R8 what is said in another session is refused");
+  problems_.Expect(!is_old || OldHellos() > old_hellos,
+                   "R11 an older Hello changes nothing");
+  problems_.Expect(!is_foreign || core_->StateDigest() == before,
+                   "R35 a foreign agent changes nothing");
+}
+
+// True if a later Hello of an agent that is still registered has been heard.
+bool SimulatedCoordinator::IsOldHello(const AgentFrame& frame) {
+  const auto* hello = std::get_if<Hello>(&frame.message);
+  if (hello == nullptr || hello->protocol_min > kProtocolMax) return false;
+  uint64_t& newest = hellos_[hello->instance];
+  const std::vector<AgentSummary> known = core_->agents();
+  const bool is_known = std::any_of(
+      known.begin(), known.end(),
+      [hello](const AgentSummary& agent) { return agent.name == hello->name; });
+  // Given up, it begins anew.
+  if (!is_known) newest = 0;
+  const bool is_old = hello->number <= newest;
+  newest = std::max(newest, hello->number);
+  return is_old;
+}
+
+uint64_t SimulatedCoordinator::OldHellos() const {
+  return core_->counters()
+      .stale[static_cast<size_t>(AgentMessageKind::kHello)]
+            [static_cast<size_t>(StaleReason::kOldSequence)];
 }
 
 // True also for a Hello, which belongs to none.
@@ -248,7 +290,9 @@ void SimulatedCoordinator::OnSubmit(const Now& now, uint64_t request,
     job.job = std::move(unlimited);
   }
   core_->OnSubmit(Seen(now), Peer{1}, request, known, std::move(jobs),
-                  store_.Submitted(known));
+                  bug_ == PlantedBug::kStoredKeyIgnored
+                      ? std::nullopt
+                      : store_.Submitted(known));
 }
 
 void SimulatedCoordinator::OnCancel(const Now& now, uint64_t request,
@@ -272,10 +316,25 @@ void SimulatedCoordinator::Turn(const Now& now) {
   core_->OnTime(Seen(now));
   core_->Dispatch(Seen(now));
   CheckCounters();
-  Queue(now, core_->TakeOutput());
+  Output output = core_->TakeOutput();
+  if (bug_ == PlantedBug::kHelloBelieved) BelieveHellos(now, output);
+  Queue(now, std::move(output));
   while (alive() && !committing_.empty() &&
          committing_.front().at <= now.monotonic) {
     CommitFirst(SIZE_MAX);
+  }
+}
+
+// As if something had been heard in the session already.
+void SimulatedCoordinator::BelieveHellos(const Now& now, const Output& output) {
+  for (const Send& send : output.after_commit) {
+    if (!IsToAgent<Welcome>(send)) continue;
+    const auto& to_agent = std::get<ToAgent>(send);
+    core_->OnAgentMessage(Seen(now),
+                          {.peer = to_agent.peer,
+                           .term = core_->term(),
+                           .session = to_agent.session},
+                          Findings{});
   }
 }
 
@@ -417,8 +476,9 @@ void SimulatedCoordinator::SendOne(const Send& send) {
     }
   }
   Term term = core_ != nullptr ? core_->term() : Term{};
-  sending_.to_agent(to_agent.peer,
-                    EncodeCoordinator(message, term, to_agent.session));
+  std::string frame = EncodeCoordinator(message, term, to_agent.session);
+  if (shape_.newer_coordinator) AddUnknownField(frame);
+  sending_.to_agent(to_agent.peer, std::move(frame));
 }
 
 std::optional<MonotonicTime> SimulatedCoordinator::next_time() const {

@@ -83,10 +83,13 @@ class SimulatedCoordinator {
   };
 
   void Die();
-  CoreOptions OptionsFor(const Shape& shape) const;
+  CoreOptions OptionsFor(const Shape& shape);
   Now Seen(const Now& now) const;
+  bool IsOldHello(const AgentFrame& frame);
+  void BelieveHellos(const Now& now, const Output& output);
   bool IsOfItsSession(Peer peer, const AgentFrame& frame) const;
   uint64_t Refused() const;
+  uint64_t OldHellos() const;
   void NoteWelcomes(const std::vector<Send>& sends);
   void SpoilResults(AgentMessage& message) const;
   void Queue(const Now& now, Output output);
@@ -113,6 +116,8 @@ class SimulatedCoordinator {
   std::deque<Commit> committing_;
   // The session that a connection was told last.
   std::map<Peer, SessionId> welcomed_;
+  // By instance, the newest Hello that this process has heard.
+  std::map<std::string, uint64_t> hellos_;
   // Of tasks that wait for their next try: until when, at least.
   std::map<std::pair<JobId, TaskIndex>, MonotonicTime> back_off_;
 };

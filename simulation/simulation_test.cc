@@ -63,6 +63,8 @@ TEST(ShapeTest, EachFaultIsDrawnInManySeeds) {
   int replays = 0;
   int full = 0;
   int blips = 0;
+  int skewed = 0;
+  int tight = 0;
   for (uint64_t seed = 1; seed <= 1'000; ++seed) {
     const Shape shape = DrawShape(seed);
     crashes += shape.coordinator_crash > 0 && shape.agent_crash > 0;
@@ -71,6 +73,8 @@ TEST(ShapeTest, EachFaultIsDrawnInManySeeds) {
     replays += shape.replayed > 0;
     full += shape.disk_full > 0 && shape.fsync_error > 0;
     blips += shape.only_blips;
+    skewed += shape.skew > 0 && shape.old_hello > 0 && shape.sent_again > 0;
+    tight += shape.tight;
   }
   EXPECT_GT(crashes, 100);
   EXPECT_GT(cuts, 300);
@@ -78,6 +82,8 @@ TEST(ShapeTest, EachFaultIsDrawnInManySeeds) {
   EXPECT_GT(replays, 300);
   EXPECT_GT(full, 100);
   EXPECT_GT(blips, 50);
+  EXPECT_GT(skewed, 50);
+  EXPECT_GT(tight, 200);
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include "base/check.h"
 #include "simulation/event_text.h"
 #include "simulation/last_words.h"
+#include "wire/codec.h"
+#include "wire/frame_types.h"
 
 namespace remuda {
 namespace {
@@ -20,9 +22,8 @@ constexpr MonotonicTime kStart = MonotonicTime(std::chrono::hours(48));
 // What remains once faults stop takes no longer: the work, a lease, the
 // longest back-off.
 constexpr Duration kCalmMax = std::chrono::hours(2);
-// After this long without an answer a connection is taken as broken.
-constexpr Duration kBrokenAfter = seconds(6);
 constexpr Duration kTick = milliseconds(1);
+constexpr size_t kHellosKept = 4;  // of a process
 // Between two frames that a slow agent reads, at most.
 constexpr Duration kSlow = milliseconds(400);
 // Ten times what seeds were seen to take: beyond it, something goes round in a
@@ -305,14 +306,22 @@ void World::ActPlace(size_t number) {
     place.dies_at = now_ + Between(milliseconds(150), seconds(2));
   }
   if (!agent.over()) return;
-  problems_.Expect(agent.ended()->ok(), "an agent ends without a cause: " +
-                                            agent.ended()->ToString());
+  const bool is_refused =
+      agent.is_foreign() &&
+      agent.ended()->ToString().find("speaks protocols") != std::string::npos;
+  problems_.Expect(
+      agent.ended()->ok() || is_refused,
+      "an agent ends without a cause: " + agent.ended()->ToString());
   EndProcess(number, Between(seconds(1), seconds(5)));
 }
 
 void World::SendFrames(size_t number, uint64_t frames_max) {
   Place& place = places_[number];
   for (std::string& frame : place.process->TakeFrames()) {
+    if (DecodeHeader(frame)->type == frame_types::kAgentBase) {
+      place.hellos.push_back(frame);
+      if (place.hellos.size() > kHellosKept) place.hellos.pop_front();
+    }
     if (!place.process->connected() || frames_max == 0) continue;
     --frames_max;
     network_.Send(now_, {.place = number,
@@ -382,6 +391,11 @@ void World::StartProcess(size_t number) {
       // Within the drift that leases allow for.
       .clock_rate = 0.997 + 0.006 * random_.Unit(),
       .slots = 1 + work / 300 + random_.Below(shape_.slots_max)};
+  if (shape_.tight) options.limits = DrawLimits(options.slots);
+  if (!calm_ && Chance(shape_.skew)) {
+    options.version = Chance(0.5) ? SimulatedAgent::Options::Version::kNext
+                                  : SimulatedAgent::Options::Version::kForeign;
+  }
   place_of_[options.process] = number;
   place.process = std::make_unique<SimulatedAgent>(
       options, now_, ledger_, problems_, [this](const AttemptId& attempt) {
@@ -413,6 +427,7 @@ void World::EndProcess(size_t number, Duration until_next) {
   ledger_.Left(left);
   if (Chance(shape_.disk_lost)) NewDisk(place);
   place.unread.clear();
+  place.hellos.clear();
   place.breaks_at.reset();
   place.connects_at.reset();
   place.dies_at.reset();
@@ -435,6 +450,7 @@ void World::StartCoordinator() {
   coordinator_starts_at_.reset();
   if (coordinator_->Start(now())) {
     Say("the coordinator starts");
+    if (!calm_) BringOldThings();
     return;
   }
   coordinator_starts_at_ = now_ + milliseconds(500);
@@ -447,133 +463,6 @@ void World::EndCoordinator(Duration until_next) {
   coordinator_starts_at_ = now_ + until_next;
   for (size_t i = 0; i < places_.size(); ++i) {
     Break(i, until_next + Between(milliseconds(1), milliseconds(500)));
-  }
-}
-
-Duration World::Lasting() {
-  if (calm_) return milliseconds(10);
-  if (!shape_.only_blips) {
-    // Around a lease, where most depends on it.
-    return random_.Below(3) == 0 ? Between(Duration(0), seconds(2))
-                                 : Between(Duration(0), shape_.lease * 2);
-  }
-  const Duration lasting = Between(Duration(0), shape_.lease / 4);
-  quiet_until_ = now_ + lasting + shape_.lease / 2;
-  return lasting;
-}
-
-bool World::MayFault(double rate) {
-  if (rate <= 0) return false;
-  const bool drawn = Chance(rate);
-  return drawn && now_ >= quiet_until_;
-}
-
-void World::DrawFaults() {
-  DrawFaultsOfCoordinator();
-  for (size_t i = 0; i < places_.size(); ++i) DrawFaultsOfPlace(i);
-  if (MayFault(shape_.cut_all)) {
-    const Duration lasting = Lasting();
-    Say("no agent is reached");
-    for (size_t i = 0; i < places_.size(); ++i) {
-      network_.Cut(i, Direction::kToCoordinator, now_ + lasting, Chance(0.5));
-      network_.Cut(i, Direction::kToAgent, now_ + lasting, Chance(0.5));
-    }
-  }
-  if (MayFault(shape_.clock_jump)) {
-    const Duration by = Between(-std::chrono::hours(2), std::chrono::hours(2));
-    if (Chance(0.5)) {
-      wall_offset_ += by;
-    } else {
-      Place& place = places_[random_.Below(places_.size())];
-      if (place.process != nullptr) place.process->JumpWallClock(by);
-    }
-    Say("a wall clock jumps");
-  }
-}
-
-void World::DrawFaultsOfCoordinator() {
-  if (MayFault(shape_.coordinator_crash) && coordinator_->alive()) {
-    Say("the coordinator is killed");
-    EndCoordinator(Lasting() / 2);
-  }
-  if (MayFault(shape_.coordinator_pause)) {
-    Say("the coordinator is stopped");
-    coordinator_paused_until_ = now_ + Lasting();
-  }
-  if (MayFault(shape_.disk_full)) {
-    Say("the disk is full");
-    coordinator_->set_disk_full(true);
-    disk_has_room_at_ = now_ + Lasting() / 2;
-  }
-  if (MayFault(shape_.fsync_error)) {
-    Say("the next sync fails");
-    // It will be the next commit, whenever that is; what follows it must not
-    // come on top of another blip.
-    Lasting();
-    coordinator_->FailNextSync();
-  }
-}
-
-void World::DrawFaultsOfPlace(size_t number) {
-  Place& place = places_[number];
-  if (place.process == nullptr) return;
-  if (MayFault(shape_.agent_crash)) {
-    // Between any two of the frames that it is about to send.
-    if (!Paused(place) && Chance(0.5)) {
-      place.process->Turn(now_);
-      SendFrames(number, random_.Below(4));
-    }
-    EndProcess(number, Between(milliseconds(100), seconds(10)));
-    return;
-  }
-  if (MayFault(shape_.agent_drain) && !Paused(place)) {
-    Say("place " + std::to_string(number) + " drains");
-    place.process->Drain(now_);
-    place.process->Turn(now_);
-    SendFrames(number);
-    if (place.process->over()) {
-      EndProcess(number, Between(seconds(1), seconds(5)));
-      return;
-    }
-  }
-  if (MayFault(shape_.agent_pause)) {
-    const Duration lasting = Lasting();
-    Say("place " + std::to_string(number) + " is stopped");
-    place.paused_until = now_ + lasting;
-    if (lasting > kBrokenAfter) place.breaks_at = now_ + kBrokenAfter;
-  }
-  if (MayFault(shape_.reconnect)) {
-    Say("place " + std::to_string(number) + " reconnects");
-    Break(number, Lasting() / 4);
-  }
-  if (MayFault(shape_.cut)) CutSomething(number);
-}
-
-void World::CutSomething(size_t number) {
-  const Duration lasting = Lasting();
-  const uint64_t which = random_.Below(3);
-  const bool holds = Chance(0.5);
-  Say("place " + std::to_string(number) + " is cut");
-  if (which != 0) {
-    network_.Cut(number, Direction::kToCoordinator, now_ + lasting, holds);
-  }
-  if (which != 1) {
-    network_.Cut(number, Direction::kToAgent, now_ + lasting, holds);
-  }
-  if (lasting > kBrokenAfter) places_[number].breaks_at = now_ + kBrokenAfter;
-}
-
-void World::EndFaults() {
-  Say("faults stop");
-  calm_ = true;
-  network_.EndFaults();
-  coordinator_->EndFaults();
-  disk_has_room_at_.reset();
-  coordinator_paused_until_ = std::min(coordinator_paused_until_, now_);
-  for (Place& place : places_) {
-    place.paused_until = std::min(place.paused_until, now_);
-    place.reads_at = std::min(place.reads_at, now_);
-    if (place.starts_at.has_value()) place.starts_at = now_;
   }
 }
 

@@ -55,6 +55,7 @@ class World {
     std::unique_ptr<SimulatedAgent> process;
     Peer peer;
     std::deque<std::string> unread;  // while it is stopped or slow
+    std::deque<std::string> hellos;  // its process's latest
     bool slow = false;
     MonotonicTime reads_at{};  // the next frame, if it is slow
     MonotonicTime paused_until{};
@@ -95,6 +96,8 @@ class World {
   void Break(size_t number, Duration until_next);
   void StartCoordinator();
   void EndCoordinator(Duration until_next);
+  void BringOldThings();
+  AgentLimits DrawLimits(uint64_t slots);
 
   void DrawFaults();
   void DrawFaultsOfCoordinator();
