@@ -14,6 +14,7 @@
 #include "jobs/outcome.h"
 #include "jobs/states.h"
 #include "jobs/task_progress.h"
+#include "wire/verdict_messages.h"
 
 namespace remuda {
 
@@ -93,13 +94,6 @@ struct GetAgents {
 
 struct GetInfo {
   friend bool operator==(const GetInfo&, const GetInfo&) = default;
-};
-
-// What is known of how work ran, and what follows (docs/VERDICT.md).
-struct GetVerdicts {
-  JobId job;  // zero: of all kinds of work, worst first
-
-  friend bool operator==(const GetVerdicts&, const GetVerdicts&) = default;
 };
 
 using ClientRequest =
@@ -237,13 +231,6 @@ struct RequestError {
   std::string message;
 
   friend bool operator==(const RequestError&, const RequestError&) = default;
-};
-
-// JSON objects, as jobs/verdict/verdict_json.h makes them.
-struct Verdicts {
-  std::vector<std::string> verdicts;
-
-  friend bool operator==(const Verdicts&, const Verdicts&) = default;
 };
 
 using ClientReply = std::variant<UploadAccepted, Accepted, CancelReply,
