@@ -11,6 +11,7 @@ the failures that were planted, each naming how, and no worker more than before.
 """
 
 import argparse
+import contextlib
 import json
 import pathlib
 import sys
@@ -111,7 +112,11 @@ def main():
     parser.add_argument("--how", nargs="+", default=["segv"], choices=WORDS)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    bench = Bench(args.tasks)
+    with contextlib.closing(Bench(args.tasks)) as bench:
+        compare(bench, args)
+
+
+def compare(bench, args):
     for kind in args.kinds:
         for milliseconds in args.milliseconds:
             for how in args.how:
@@ -128,7 +133,6 @@ def main():
                 comparison.show(args.json)
                 wait_until(lambda: bench.workers() <= before,
                            f"at most {before} workers")
-    bench.close()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ tutorial_jobs.py has the same for sums in Python.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -93,20 +94,20 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    one, two = Agent(1), Agent(2)
-    pictures = one.cluster.folder / "pictures"
-    make_pictures(pictures, args.pictures)
-    for agent in (one, two):
-        agent.run(pictures, args.pictures)  # starts its workers
-    comparison = Comparison(f"{args.pictures:,} thumbnails of 1600x1200 JPEGs", {
-        "two workers": lambda: two.run(pictures, args.pictures),
-        "one worker": lambda: one.run(pictures, args.pictures),
-        "two vipsthumbnail": lambda: bare(pictures, args.pictures, 2),
-        "one vipsthumbnail": lambda: bare(pictures, args.pictures, 1)})
-    comparison.run(args.runs)
-    comparison.show(args.json)
-    one.close()
-    two.close()
+    with (contextlib.closing(Agent(1)) as one,
+          contextlib.closing(Agent(2)) as two):
+        pictures = one.cluster.folder / "pictures"
+        make_pictures(pictures, args.pictures)
+        for agent in (one, two):
+            agent.run(pictures, args.pictures)  # starts its workers
+        comparison = Comparison(
+            f"{args.pictures:,} thumbnails of 1600x1200 JPEGs", {
+                "two workers": lambda: two.run(pictures, args.pictures),
+                "one worker": lambda: one.run(pictures, args.pictures),
+                "two vipsthumbnail": lambda: bare(pictures, args.pictures, 2),
+                "one vipsthumbnail": lambda: bare(pictures, args.pictures, 1)})
+        comparison.run(args.runs)
+        comparison.show(args.json)
 
 
 if __name__ == "__main__":
