@@ -89,9 +89,17 @@ void World::CheckTask(const JobSummary& job, const Job& spec, TaskIndex task,
   const uint64_t starts = ledger_.starts(job.id, task);
   problems_.Expect(failures <= spec.retry.attempts_max,
                    "R12 tries are bounded");
-  problems_.Expect(failures <= ledger_.failures(job.id, task) +
-                                   (state == TaskState::kSucceeded ? 1u : 0u),
-                   "R12 what infrastructure lost is not charged");
+  // The end of an attempt that was to be cancelled is that, also where the end
+  // of a lease came first.
+  const bool was_to_be_cancelled =
+      state == TaskState::kCancelled &&
+      ledger_.Happened(
+          {.job = job.id, .task = task, .fence = Fence{tries.fence}},
+          Ending::kEvicted);
+  problems_.Expect(
+      failures <= ledger_.failures(job.id, task) +
+                      (state == TaskState::kSucceeded || was_to_be_cancelled),
+      "R12 what infrastructure lost is not charged");
   constexpr uint32_t kLossesMax = 5;
   problems_.Expect(tries.losses <= kLossesMax, "R12 losses are bounded");
   problems_.Expect(tries.attempts <= starts, "only what began counts");
