@@ -168,6 +168,7 @@ TEST_F(HeirTest, AnotherStateOfTheCoordinatorIsToldNothing) {
   EXPECT_TRUE(agent_.core().gauges(agent_.now()).registered);
   // From now on it works for that one.
   agent_.Deliver(Refusal{.code = Refusal::Code::kUnknownSession});
+  agent_.Advance(Registration::kHelloPause);
   const std::vector<Hello> again = agent_.Take<Hello>();
   agent_.Deliver(AWelcome(again.at(0), "a third"));
   EXPECT_TRUE(agent_.ended().has_value());

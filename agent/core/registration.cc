@@ -55,7 +55,13 @@ void Registration::SayHelloAgain(MonotonicTime now, bool at_once) {
   if (state_ == State::kDisconnected) return;
   state_ = State::kConnected;
   hello_at_ = now;
-  if (at_once) return;
+  if (at_once) {
+    if (hurried_at_.has_value()) {
+      hello_at_ = std::max(now, *hurried_at_ + kHelloPause);
+    }
+    hurried_at_ = hello_at_;
+    return;
+  }
   const double share = 0.75 + 0.5 * spread_;
   hello_at_ += std::chrono::duration_cast<Duration>(backoff_ * share);
   backoff_ = std::min(backoff_ * 2, kBackoffMax);

@@ -21,6 +21,9 @@ namespace remuda {
 class Registration {
  public:
   static constexpr Duration kHelloPatience = std::chrono::seconds(5);
+  // Between two Hellos that are said again at once. Each has all that did not
+  // arrive granted again, so a lasting fault is not answered at its own pace.
+  static constexpr Duration kHelloPause = std::chrono::milliseconds(100);
   static constexpr Duration kBackoffFirst = std::chrono::milliseconds(250);
   static constexpr Duration kBackoffMax = std::chrono::seconds(15);
   static constexpr Duration kIntervalMin = std::chrono::milliseconds(10);
@@ -53,7 +56,8 @@ class Registration {
   // session is over or already begun, and its lease counts from earlier.
   bool Awaits(const Welcome& welcome) const;
   void OnWelcome(MonotonicTime now, const Welcome& welcome);
-  // The session is void; a Hello follows, at once or after a back-off.
+  // The session is void; a Hello follows, at once but for kHelloPause, or after
+  // a back-off.
   void SayHelloAgain(MonotonicTime now, bool at_once);
   // The round trip, if this ack is of a heartbeat not yet confirmed.
   std::optional<Duration> OnHeartbeatAck(MonotonicTime now, uint64_t sequence);
@@ -83,6 +87,7 @@ class Registration {
   State state_ = State::kDisconnected;
   MonotonicTime hello_at_{};
   MonotonicTime hello_sent_{};
+  std::optional<MonotonicTime> hurried_at_;  // the last one said again at once
   Duration backoff_ = kBackoffFirst;
   uint32_t hellos_ = 0;
 

@@ -76,6 +76,29 @@ TEST(RegistrationTest, BackoffGrowsToItsLimitAndVaries) {
   EXPECT_GE(*calm.next_time(), At(15 * 0.74));
 }
 
+// Each Hello may have thousands of tasks granted again: a session that is void
+// as soon as it begins must not make a storm of them.
+TEST(RegistrationTest, HellosThatAreSaidAgainKeepTheirDistance) {
+  Registration registration(seconds(1), 0.5);
+  registration.OnConnected(At(0));
+  registration.OnHelloSent(At(0));
+  registration.OnWelcome(At(0.01), AWelcome());
+  registration.SayHelloAgain(At(0.02), /*at_once=*/true);
+  EXPECT_TRUE(registration.HelloDue(At(0.02)));
+  registration.OnHelloSent(At(0.02));
+  registration.OnWelcome(At(0.03), AWelcome());
+  registration.SayHelloAgain(At(0.04), /*at_once=*/true);
+  EXPECT_FALSE(registration.HelloDue(At(0.119)));
+  EXPECT_TRUE(registration.HelloDue(At(0.121)));
+  registration.OnHelloSent(At(0.121));
+  registration.OnWelcome(At(0.13), AWelcome());
+  registration.SayHelloAgain(At(0.14), /*at_once=*/true);
+  EXPECT_FALSE(registration.HelloDue(At(0.2)));
+  registration.OnDisconnected();
+  registration.OnConnected(At(0.2));
+  EXPECT_TRUE(registration.HelloDue(At(0.2)));
+}
+
 TEST(RegistrationTest, SilenceShowsAfterSeveralHeartbeats) {
   Registration registration(seconds(1), 0.5);
   registration.OnConnected(At(0));
