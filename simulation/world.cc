@@ -378,6 +378,9 @@ void World::StartProcess(size_t number) {
   place.starts_at.reset();
   place.paused_until = {};
   network_.Forget(number);
+  // What is still said to the process before it is not for this one, also not
+  // to be heard again.
+  place.peer = Peer{++last_peer_};
   // Enough for all the work to be done in some minutes.
   const auto work = static_cast<uint64_t>(
       static_cast<double>(shape_.submissions * shape_.tasks_max) *
