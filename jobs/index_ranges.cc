@@ -50,11 +50,11 @@ void IndexRanges::Remove(IndexRange range) {
     size_ -= old_end - old_first;
     at = end_of_first_.erase(at);
     if (old_first < range.first) {
-      end_of_first_.emplace_hint(at, old_first, range.first);
+      at = std::next(end_of_first_.emplace_hint(at, old_first, range.first));
       size_ += range.first - old_first;
     }
     if (old_end > end) {
-      end_of_first_.emplace_hint(at, end, old_end);
+      at = end_of_first_.emplace_hint(at, end, old_end);
       size_ += old_end - end;
     }
   }

@@ -3,8 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <map>
 #include <vector>
+
+#include "absl/container/btree_map.h"
 
 namespace remuda {
 
@@ -53,9 +54,9 @@ class IndexRanges {
 
    private:
     friend class IndexRanges;
-    explicit Iterator(std::map<uint64_t, uint64_t>::const_iterator at)
+    explicit Iterator(absl::btree_map<uint64_t, uint64_t>::const_iterator at)
         : at_(at) {}
-    std::map<uint64_t, uint64_t>::const_iterator at_;
+    absl::btree_map<uint64_t, uint64_t>::const_iterator at_;
   };
 
   struct View {
@@ -103,7 +104,8 @@ class IndexRanges {
   friend bool operator==(const IndexRanges&, const IndexRanges&) = default;
 
  private:
-  using Map = std::map<uint64_t, uint64_t>;
+  // Some 20 bytes a range, a third of what a std::map takes.
+  using Map = absl::btree_map<uint64_t, uint64_t>;
 
   // The range that holds `index` or else the next one after it.
   Map::const_iterator Find(uint64_t index) const;

@@ -42,6 +42,7 @@ struct Usage {
 struct Outcome {
   AttemptId id;
   Ending ending = Ending::kSucceeded;
+  bool started = true;   // false: was stopped before its code began
   int exit_code = 0;     // of a command that exited; else 0
   std::string output;    // JSON text; empty means null
   std::string error;     // for a person: what happened, what to do

@@ -75,6 +75,26 @@ TaskTries TaskTries::Usual(TaskState state) {
   return {.fence = 1, .attempts = 1, .losses = 0, .not_before = {}};
 }
 
+ChunkState::TriesRun::TriesRun(uint64_t first, uint64_t count,
+                               const TaskTries& tries)
+    : first_(static_cast<uint16_t>(first)),
+      count_(static_cast<uint16_t>(count)),
+      fence_(tries.fence),
+      attempts_(tries.attempts),
+      losses_(tries.losses),
+      not_before_(tries.not_before) {}
+
+TaskTries ChunkState::TriesRun::tries() const {
+  return {.fence = fence_,
+          .attempts = attempts_,
+          .losses = losses_,
+          .not_before = not_before_};
+}
+
+void ChunkState::TriesRun::ExtendTo(uint64_t end) {
+  count_ = static_cast<uint16_t>(end - first_);
+}
+
 TaskState ChunkState::state(uint64_t offset) const {
   CHECK(offset < kTasksPerChunk);
   if (!words_) return uniform_;
@@ -94,11 +114,11 @@ ChunkState::Run ChunkState::RunFrom(uint64_t offset, uint64_t end) const {
   run.tries = TaskTries::Usual(run.state);
   if (const size_t at = TriesAfter(offset); at < unusual_.size()) {
     const TriesRun& unusual = unusual_[at];
-    if (unusual.first <= offset) {
-      run.tries = unusual.tries;
-      end = std::min<uint64_t>(end, unusual.first + unusual.count);
+    if (unusual.first() <= offset) {
+      run.tries = unusual.tries();
+      end = std::min(end, unusual.end());
     } else {
-      end = std::min<uint64_t>(end, unusual.first);
+      end = std::min(end, unusual.first());
     }
   }
   run.count = EndOfState(offset, end) - offset;
@@ -123,9 +143,8 @@ uint64_t ChunkState::EndOfState(uint64_t offset, uint64_t end) const {
 
 size_t ChunkState::TriesAfter(uint64_t offset) const {
   const auto at = std::partition_point(
-      unusual_.begin(), unusual_.end(), [offset](const TriesRun& run) {
-        return static_cast<uint64_t>(run.first) + run.count <= offset;
-      });
+      unusual_.begin(), unusual_.end(),
+      [offset](const TriesRun& run) { return run.end() <= offset; });
   return static_cast<size_t>(at - unusual_.begin());
 }
 
@@ -180,35 +199,35 @@ void ChunkState::SetTries(uint64_t first, uint64_t count,
   const auto append = [&pieces](uint64_t begin, uint64_t until,
                                 const TaskTries& value) {
     if (begin == until) return;
-    if (!pieces.empty() && pieces.back().tries == value &&
-        pieces.back().first + pieces.back().count == begin) {
-      pieces.back().count =
-          static_cast<uint16_t>(pieces.back().count + until - begin);
+    if (!pieces.empty() && pieces.back().tries() == value &&
+        pieces.back().end() == begin) {
+      pieces.back().ExtendTo(until);
       return;
     }
-    pieces.push_back({.first = static_cast<uint16_t>(begin),
-                      .count = static_cast<uint16_t>(until - begin),
-                      .tries = value});
+    pieces.emplace_back(begin, until - begin, value);
   };
   // The neighbour that ends where the range begins may merge with it.
-  if (from > 0 &&
-      unusual_[from - 1].first + unusual_[from - 1].count == first) {
+  if (from > 0 && unusual_[from - 1].end() == first) {
     --from;
-    append(unusual_[from].first, first, unusual_[from].tries);
+    append(unusual_[from].first(), first, unusual_[from].tries());
   }
-  if (to < unusual_.size() && unusual_[to].first < first) {
-    append(unusual_[to].first, first, unusual_[to].tries);
+  if (to < unusual_.size() && unusual_[to].first() < first) {
+    append(unusual_[to].first(), first, unusual_[to].tries());
   }
   if (tries != nullptr) append(first, end, *tries);
-  for (; to < unusual_.size() && unusual_[to].first <= end; ++to) {
+  for (; to < unusual_.size() && unusual_[to].first() <= end; ++to) {
     const TriesRun& old = unusual_[to];
-    const uint64_t old_end = static_cast<uint64_t>(old.first) + old.count;
-    append(std::min(std::max<uint64_t>(old.first, end), old_end), old_end,
-           old.tries);
+    append(std::min(std::max(old.first(), end), old.end()), old.end(),
+           old.tries());
+  }
+  const size_t reused = std::min(pieces.size(), to - from);
+  const size_t more = pieces.size() - reused;
+  // In quarters, as a job of many tasks that fail has many such lists.
+  if (unusual_.size() + more > unusual_.capacity()) {
+    unusual_.reserve(unusual_.size() + more + unusual_.size() / 4);
   }
   const auto at = unusual_.begin() + static_cast<std::ptrdiff_t>(from);
   const auto last = unusual_.begin() + static_cast<std::ptrdiff_t>(to);
-  const size_t reused = std::min(pieces.size(), to - from);
   const auto middle = pieces.begin() + static_cast<std::ptrdiff_t>(reused);
   const auto next = std::copy(pieces.begin(), middle, at);
   if (middle == pieces.end()) {
@@ -254,14 +273,15 @@ std::string ChunkState::Encode() const {
   AppendVarint(bytes, unusual_.size());
   uint64_t end = 0;
   for (const TriesRun& run : unusual_) {
-    AppendVarint(bytes, run.first - end);
-    AppendVarint(bytes, run.count);
-    AppendVarint(bytes, run.tries.fence);
-    AppendVarint(bytes, run.tries.attempts);
-    AppendVarint(bytes, run.tries.losses);
+    const TaskTries tries = run.tries();
+    AppendVarint(bytes, run.first() - end);
+    AppendVarint(bytes, run.end() - run.first());
+    AppendVarint(bytes, tries.fence);
+    AppendVarint(bytes, tries.attempts);
+    AppendVarint(bytes, tries.losses);
     AppendVarint(bytes, static_cast<uint64_t>(
-                            run.tries.not_before.time_since_epoch().count()));
-    end = static_cast<uint64_t>(run.first) + run.count;
+                            tries.not_before.time_since_epoch().count()));
+    end = run.end();
   }
   return bytes;
 }

@@ -81,10 +81,23 @@ class ChunkState {
   static constexpr uint64_t kTasksPerWord = 16;
   using Words = std::array<uint64_t, kTasksPerChunk / kTasksPerWord>;
 
-  struct TriesRun {
-    uint16_t first = 0;
-    uint16_t count = 0;
-    TaskTries tries;
+  // Flat, so that it fills 24 bytes: a job of many tasks that fail has one for
+  // each of them.
+  class TriesRun {
+   public:
+    TriesRun(uint64_t first, uint64_t count, const TaskTries& tries);
+    uint64_t first() const { return first_; }
+    uint64_t end() const { return uint64_t{first_} + count_; }
+    TaskTries tries() const;
+    void ExtendTo(uint64_t end);
+
+   private:
+    uint16_t first_;
+    uint16_t count_;
+    uint32_t fence_;
+    uint32_t attempts_;
+    uint32_t losses_;
+    WallTime not_before_;
   };
 
   void SetState(uint64_t first, uint64_t count, TaskState state);

@@ -157,7 +157,7 @@ BENCHMARK(BM_NoopArray)
 
 // What of a job's tasks the memory is asked for: every `each`th task ended
 // otherwise than its neighbours.
-enum class Touch { kNot, kFailed, kSecondTry, kDelayed };
+enum class Touch { kNot, kFailed, kSecondTry, kAgain, kDelayed };
 
 void TouchTasks(JobTasks& tasks, Touch touch, uint64_t each) {
   if (touch == Touch::kNot) return;
@@ -172,8 +172,13 @@ void TouchTasks(JobTasks& tasks, Touch touch, uint64_t each) {
   JobTasks::Change bad = good;
   bad.state =
       touch == Touch::kFailed ? TaskState::kFailed : TaskState::kPending;
-  if (touch == Touch::kDelayed) bad.not_before = WallTime(Duration(1));
+  const uint64_t jitter = 7'919;
   for (uint64_t at = 0; at < tasks.total(); at += each) {
+    if (touch == Touch::kDelayed) {
+      const Duration due(static_cast<Duration::rep>(at * jitter % 100'003 + 1));
+      bad.not_before = WallTime(due);
+      tasks.Delay(MonotonicTime(due), {.first = at, .count = 1});
+    }
     tasks.End({.first = at, .count = 1}, bad);
     if (each > 1) tasks.End({.first = at + 1, .count = each - 1}, good);
   }
@@ -217,6 +222,9 @@ BENCHMARK(BM_MemoryOfTasks)
     ->Args({static_cast<int64_t>(Touch::kFailed), 2})
     ->Args({static_cast<int64_t>(Touch::kSecondTry), 2})
     ->Args({static_cast<int64_t>(Touch::kSecondTry), 10})
+    ->Args({static_cast<int64_t>(Touch::kAgain), 2})
+    ->Args({static_cast<int64_t>(Touch::kAgain), 10})
+    ->Args({static_cast<int64_t>(Touch::kDelayed), 1})
     ->Args({static_cast<int64_t>(Touch::kDelayed), 2})
     ->Args({static_cast<int64_t>(Touch::kDelayed), 10})
     ->Iterations(1);

@@ -60,7 +60,7 @@ uint64_t JobTasks::ready() const {
 
 bool JobTasks::all_ended() const {
   if (running_ > 0) return false;
-  return cancelled_ || (ready() == 0 && delayed_.empty());
+  return cancelled_ || (ready() == 0 && delayed_ == 0);
 }
 
 std::array<uint64_t, kTaskStates> JobTasks::counts() const {
@@ -161,7 +161,6 @@ LiveGrant* JobTasks::Grant(const LiveGrant& grant) {
     cursor_ = EndOf(grant.tasks);
   } else {
     again_.Remove(grant.tasks);
-    delayed_.Remove(grant.tasks);
   }
   running_ += grant.tasks.count;
   const auto [at, is_new] =
@@ -182,8 +181,10 @@ JobTasks::Ended JobTasks::End(IndexRange tasks, const Change& change) {
   running_ -= tasks.count;
   if (change.state != TaskState::kPending) {
     ended_[static_cast<size_t>(change.state)] += tasks.count;
+  } else if (!cancelled_ && change.not_before > WallTime{}) {
+    delayed_ += tasks.count;
   } else if (!cancelled_) {
-    (change.not_before > WallTime{} ? delayed_ : again_).Add(tasks);
+    again_.Add(tasks);
   }
   return Uncount(tasks, change.fence);
 }
@@ -244,12 +245,18 @@ JobTasks::Ended JobTasks::Uncount(IndexRange tasks, Fence fence) {
 void JobTasks::Cancel() {
   cancelled_ = true;
   again_.Clear();
-  delayed_.Clear();
+  delayed_ = 0;
+  waits_.Clear();
 }
 
-void JobTasks::MakeDue(IndexRange tasks) {
-  for (const IndexRange due : delayed_.Intersect(tasks)) {
-    delayed_.Remove(due);
+void JobTasks::Delay(MonotonicTime due, IndexRange tasks) {
+  if (!cancelled_) waits_.Add(due, tasks);
+}
+
+void JobTasks::MakeDue(MonotonicTime now) {
+  for (const IndexRange due : waits_.TakeDue(now)) {
+    CHECK(delayed_ >= due.count);
+    delayed_ -= due.count;
     again_.Add(due);
   }
 }
@@ -313,7 +320,7 @@ absl::Status JobTasks::RestoreGrant(const LiveGrant& grant) {
   return absl::OkStatus();
 }
 
-absl::Status JobTasks::Recover(bool cancelled) {
+absl::StatusOr<std::vector<JobTasks::Piece>> JobTasks::Recover(bool cancelled) {
   IndexRanges running;
   for (auto& [place, grant] : grants_) {
     grant.running = 0;
@@ -336,6 +343,7 @@ absl::Status JobTasks::Recover(bool cancelled) {
     }
   });
   bool hole = false;
+  std::vector<Piece> delayed;
   const auto wait = [&](uint64_t first, const ChunkState::Run& run) {
     if (run.state != TaskState::kPending) return;
     IndexRanges waiting({.first = first, .count = run.count});
@@ -345,7 +353,12 @@ absl::Status JobTasks::Recover(bool cancelled) {
     }
     for (const IndexRange part : waiting.ranges()) {
       if (run.tries.fence == 0) hole = true;
-      (run.tries.not_before > WallTime{} ? delayed_ : again_).Add(part);
+      if (run.tries.not_before > WallTime{}) {
+        delayed_ += part.count;
+        AppendPiece(delayed, part, run.tries);
+      } else {
+        again_.Add(part);
+      }
     }
   };
   ForEachRun({.first = 0, .count = cursor_}, wait);
@@ -354,19 +367,9 @@ absl::Status JobTasks::Recover(bool cancelled) {
   }
   if (cancelled) {
     Cancel();
-    cancelled_ = true;
+    delayed.clear();
   }
-  return absl::OkStatus();
-}
-
-std::vector<JobTasks::Piece> JobTasks::Delayed() const {
-  std::vector<Piece> pieces;
-  for (const IndexRange range : delayed_.ranges()) {
-    ForEachRun(range, [&pieces](uint64_t first, const ChunkState::Run& run) {
-      AppendPiece(pieces, {.first = first, .count = run.count}, run.tries);
-    });
-  }
-  return pieces;
+  return delayed;
 }
 
 void JobTasks::AppendDigest(std::string& text) const {

@@ -3,13 +3,16 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "coordinator/core/chunk.h"
+#include "coordinator/core/delayed_tasks.h"
 #include "jobs/ids.h"
 #include "jobs/index_ranges.h"
 #include "jobs/states.h"
@@ -79,7 +82,7 @@ class JobTasks {
 
   uint64_t total() const { return total_; }
   uint64_t running() const { return running_; }
-  uint64_t delayed() const { return delayed_.size(); }
+  uint64_t delayed() const { return delayed_; }
   // How many may be granted now.
   uint64_t ready() const;
   // Of these, how many never were.
@@ -108,21 +111,23 @@ class JobTasks {
   Ended End(IndexRange tasks, const Change& change);
   void Cancel();
 
-  // The back-off of those of `tasks` that still wait for it is over.
-  void MakeDue(IndexRange tasks);
+  // Says until when tasks wait that End() or Recover() found to have a
+  // not_before; for each of them once. Forgotten by a cancel.
+  void Delay(MonotonicTime due, IndexRange tasks);
+  std::optional<MonotonicTime> next_due() const { return waits_.next_due(); }
+  // The back-off of all that is due by `now` is over.
+  void MakeDue(MonotonicTime now);
 
   // The chunks changed since the last call, each with its next version.
   std::vector<ChunkBytes> TakeChanged();
 
   // For a restart: all chunks and grants first, then Recover() once, which
-  // finds what waits. `wall` parts due from delayed; returns the delayed.
+  // finds what waits, and returns what of it has a not_before, for Delay().
   // Errors: DataLoss names what does not fit together.
   absl::Status RestoreChunk(uint64_t chunk, uint64_t version,
                             const std::string& state);
   absl::Status RestoreGrant(const LiveGrant& grant);
-  absl::Status Recover(bool cancelled);
-  // Those that wait with a not_before, all delayed until MakeDue().
-  std::vector<Piece> Delayed() const;
+  absl::StatusOr<std::vector<Piece>> Recover(bool cancelled);
 
   std::map<std::pair<Fence, TaskIndex>, LiveGrant>& grants() { return grants_; }
 
@@ -151,7 +156,8 @@ class JobTasks {
   std::vector<Chunk> chunks_;  // up to the last one touched
   std::vector<uint64_t> changed_;
   IndexRanges again_;
-  IndexRanges delayed_;
+  uint64_t delayed_ = 0;  // tasks with a not_before, not due yet
+  DelayedTasks waits_;    // when they are
   // Grants with one fence never overlap.
   std::map<std::pair<Fence, TaskIndex>, LiveGrant> grants_;
 };

@@ -41,6 +41,7 @@ struct LiveJob {
   std::map<TaskIndex, TaskProgress> progress;  // at most kJobProgressMax
   bool changed = false;
   bool is_ready = false;                // stands in the ready queue
+  std::optional<MonotonicTime> due_at;  // of its first back-off that ends
   std::optional<WallTime> waits_since;  // its oldest task to grant
   bool waits_fresh = false;             // that one was never granted
 

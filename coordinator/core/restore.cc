@@ -68,12 +68,13 @@ absl::Status AddTasks(CoreState& state, const StoredState& stored) {
 }
 
 // A back-off never gets longer by a restart, whatever the calendar does.
-void ResumeDelays(CoreState& state, const Now& now, const LiveJob& job) {
+void ResumeDelays(CoreState& state, const Now& now, const LiveJob& job,
+                  const std::vector<JobTasks::Piece>& delayed) {
   const RetryPolicy& policy = job.accepted.job->retry;
   const auto longest = Duration(static_cast<Duration::rep>(
       static_cast<double>(std::max(policy.initial, policy.max).count()) *
       (1.0 + policy.jitter)));
-  for (const JobTasks::Piece& piece : job.tasks.Delayed()) {
+  for (const JobTasks::Piece& piece : delayed) {
     const Duration left =
         std::clamp(piece.tries.not_before - now.wall, Duration::zero(),
                    std::max(longest, Duration::zero()));
@@ -91,9 +92,11 @@ absl::Status Recover(CoreState& state, const Now& now,
                      const StoredState& stored) {
   for (const StoredJob& entry : stored.jobs) {
     LiveJob& job = *state.FindJob(entry.accepted.id);
-    const absl::Status recovered = job.tasks.Recover(job.cancelling());
-    if (!recovered.ok()) {
-      return Lost(Named(entry.accepted.id) + std::string(recovered.message()));
+    const absl::StatusOr<std::vector<JobTasks::Piece>> delayed =
+        job.tasks.Recover(job.cancelling());
+    if (!delayed.ok()) {
+      return Lost(Named(entry.accepted.id) +
+                  std::string(delayed.status().message()));
     }
     for (auto& [place, grant] : job.tasks.grants()) {
       state.AddGrant(job, grant);
@@ -101,7 +104,7 @@ absl::Status Recover(CoreState& state, const Now& now,
     const absl::Status counts = CheckCounts(job, entry.summary);
     if (!counts.ok()) return counts;
     state.CountWaiting(job);
-    ResumeDelays(state, now, job);
+    ResumeDelays(state, now, job, *delayed);
   }
   return absl::OkStatus();
 }

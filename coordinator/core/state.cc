@@ -325,6 +325,7 @@ void CoreState::On(const JobCancelRequested& event) {
   job->state = JobState::kCancelling;
   job->reason = event.reason;
   job->tasks.Cancel();
+  UpdateDue(*job);
   cancelling.insert(event.job);
   UpdateReady(*job);
   UpdateOldest(*job, event.at);
@@ -334,6 +335,7 @@ void CoreState::On(const JobCancelRequested& event) {
 void CoreState::On(const JobFinished& event) {
   LiveJob* job = FindJob(event.job);
   CHECK(job != nullptr && job->tasks.running() == 0);
+  CHECK(!job->due_at.has_value());
   job->state = event.state;
   job->reason = event.reason;
   ++counters.jobs_finished[static_cast<size_t>(event.state)];
@@ -466,26 +468,35 @@ void CoreState::AckResults(AgentEntry& agent) {
 }
 
 void CoreState::DelayUntil(MonotonicTime due, JobId job, IndexRange tasks) {
-  delayed_.emplace(due, Delayed{.job = job, .tasks = tasks});
+  LiveJob* waiting = FindJob(job);
+  CHECK(waiting != nullptr);
+  waiting->tasks.Delay(due, tasks);
+  UpdateDue(*waiting);
+}
+
+void CoreState::UpdateDue(LiveJob& job) {
+  const std::optional<MonotonicTime> due = job.tasks.next_due();
+  if (due == job.due_at) return;
+  if (job.due_at.has_value()) due_.erase({*job.due_at, job.accepted.id});
+  if (due.has_value()) due_.emplace(*due, job.accepted.id);
+  job.due_at = due;
 }
 
 void CoreState::MakeDue(const Now& now) {
-  while (!delayed_.empty() && delayed_.begin()->first <= now.monotonic) {
-    const Delayed due = delayed_.begin()->second;
-    delayed_.erase(delayed_.begin());
-    LiveJob* job = FindJob(due.job);
-    if (job == nullptr) continue;
-    counters.queue.delayed -= job->tasks.delayed();
-    job->tasks.MakeDue(due.tasks);
-    counters.queue.delayed += job->tasks.delayed();
-    UpdateReady(*job);
-    UpdateOldest(*job, now.wall);
+  while (!due_.empty() && due_.begin()->first <= now.monotonic) {
+    LiveJob& job = *FindJob(due_.begin()->second);
+    counters.queue.delayed -= job.tasks.delayed();
+    job.tasks.MakeDue(now.monotonic);
+    counters.queue.delayed += job.tasks.delayed();
+    UpdateDue(job);
+    UpdateReady(job);
+    UpdateOldest(job, now.wall);
   }
 }
 
 std::optional<MonotonicTime> CoreState::next_due() const {
-  if (delayed_.empty()) return std::nullopt;
-  return delayed_.begin()->first;
+  if (due_.empty()) return std::nullopt;
+  return due_.begin()->first;
 }
 
 void CoreState::MarkChanged(LiveJob& job) {

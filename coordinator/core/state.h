@@ -118,11 +118,6 @@ class CoreState {
   std::map<std::pair<AgentId, ExecutorKind>, int32_t> urgent;
 
  private:
-  struct Delayed {
-    JobId job;
-    IndexRange tasks;
-  };
-
   void On(const TermStarted& event);
   void On(const AgentRegistered& event);
   void On(const AgentLeft& event);
@@ -140,6 +135,7 @@ class CoreState {
   void CountRunTimes(const LiveJob& job, const AttemptsEnded& ended);
   void CountEnded(const LiveJob& job, TaskState state, uint64_t tasks,
                   WallTime at);
+  void UpdateDue(LiveJob& job);
   void UpdateOldest(LiveJob& job, WallTime now);
   void MarkChanged(LiveJob& job);
   void Flush(LiveJob& job);
@@ -147,7 +143,9 @@ class CoreState {
   absl::flat_hash_map<JobId, std::unique_ptr<LiveJob>> jobs_;
   absl::flat_hash_map<GrantId, LiveGrant*> grants_;
 
-  std::multimap<MonotonicTime, Delayed> delayed_;
+  // Jobs with tasks that wait for a back-off, by when the first of these is
+  // over; each at most once.
+  std::set<std::pair<MonotonicTime, JobId>> due_;
   std::set<std::pair<WallTime, JobId>> oldest_;  // jobs with tasks to grant
   Output output_;
   std::vector<JobId> changed_jobs_;
