@@ -8,14 +8,16 @@
 
 namespace remuda {
 
-ScriptedExecutor::ScriptedExecutor(ExecutorFacts facts, Notify notify)
-    : facts_(facts), notify_(std::move(notify)) {}
+ScriptedExecutor::ScriptedExecutor(ExecutorFacts facts, Notify notify,
+                                   size_t line_max)
+    : facts_(facts), notify_(std::move(notify)), line_max_(line_max) {}
 
 void ScriptedExecutor::SetScript(Script script) { script_ = std::move(script); }
 
 size_t ScriptedExecutor::capacity() const {
-  const size_t held = running_.size() + outcomes_.size();
-  return held < facts_.slots ? facts_.slots - held : 0;
+  const size_t held = line_.size() + running_.size() + outcomes_.size();
+  const size_t most = facts_.slots + line_max_;
+  return held < most ? most - held : 0;
 }
 
 absl::Status ScriptedExecutor::Start(std::span<const Attempt> batch) {
@@ -26,12 +28,24 @@ absl::Status ScriptedExecutor::Start(std::span<const Attempt> batch) {
     return absl::ResourceExhaustedError("more attempts than free slots");
   }
   std::set<AttemptId> ids;
+  for (const Attempt& waiting : line_) ids.insert(waiting.id);
   for (const Attempt& attempt : batch) {
     if (orders_.contains(attempt.id) || !ids.insert(attempt.id).second) {
       return absl::InvalidArgumentError("an attempt of this id is running");
     }
   }
   for (const Attempt& attempt : batch) {
+    line_.push_back(attempt);
+    started_.push_back(attempt);
+  }
+  BeginNext();
+  AdvanceTo(now_);
+  return absl::OkStatus();
+}
+
+void ScriptedExecutor::BeginNext() {
+  for (; !line_.empty() && running_.size() < facts_.slots; line_.pop_front()) {
+    const Attempt& attempt = line_.front();
     const uint64_t order = next_order_++;
     Running running{.id = attempt.id, .began = now_, .plan = {}};
     if (script_) running.plan = script_(attempt);
@@ -40,14 +54,23 @@ absl::Status ScriptedExecutor::Start(std::span<const Attempt> batch) {
     }
     orders_[attempt.id] = order;
     running_[order] = std::move(running);
-    started_.push_back(attempt);
   }
-  AdvanceTo(now_);
-  return absl::OkStatus();
+}
+
+bool ScriptedExecutor::EndInLine(AttemptId id, Ending ending) {
+  const auto found =
+      std::find_if(line_.begin(), line_.end(),
+                   [&](const Attempt& attempt) { return attempt.id == id; });
+  if (found == line_.end()) return false;
+  line_.erase(found);
+  outcomes_.push_back({.id = id, .ending = ending, .started = false});
+  NotifyOnce();
+  return true;
 }
 
 void ScriptedExecutor::Cancel(AttemptId id, CancelMode mode) {
   cancels_.push_back({.id = id, .mode = mode});
+  if (EndInLine(id, Ending::kCancelled)) return;
   const auto found = orders_.find(id);
   if (found == orders_.end()) return;
   const Plan& plan = running_.at(found->second).plan;
@@ -89,6 +112,7 @@ void ScriptedExecutor::AdvanceTo(MonotonicTime now) {
   }
   if (drain_deadline_.has_value() && *drain_deadline_ <= now) {
     now_ = stop;
+    for (const AttemptId& id : waiting()) EndInLine(id, Ending::kEvicted);
     while (!running_.empty()) {
       Outcome outcome;
       outcome.ending = Ending::kEvicted;
@@ -124,6 +148,12 @@ std::vector<AttemptId> ScriptedExecutor::running() const {
   return ids;
 }
 
+std::vector<AttemptId> ScriptedExecutor::waiting() const {
+  std::vector<AttemptId> ids;
+  for (const Attempt& attempt : line_) ids.push_back(attempt.id);
+  return ids;
+}
+
 void ScriptedExecutor::Finish(uint64_t order, Outcome outcome) {
   const auto found = running_.find(order);
   CHECK(found != running_.end());
@@ -137,6 +167,7 @@ void ScriptedExecutor::Finish(uint64_t order, Outcome outcome) {
   orders_.erase(running.id);
   running_.erase(found);
   outcomes_.push_back(std::move(outcome));
+  BeginNext();
   NotifyOnce();
 }
 

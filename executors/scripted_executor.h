@@ -2,6 +2,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -43,10 +44,12 @@ class ScriptedExecutor : public Executor {
                            const CancelRequest&) = default;
   };
 
-  // At first every attempt runs until End() is called.
-  explicit ScriptedExecutor(ExecutorFacts facts, Notify notify = nullptr);
+  // At first every attempt runs until End() is called. Takes `line_max` more
+  // attempts than it has slots, which begin in turn.
+  explicit ScriptedExecutor(ExecutorFacts facts, Notify notify = nullptr,
+                            size_t line_max = 0);
 
-  // Asked at each later Start.
+  // Asked whenever an attempt begins.
   void SetScript(Script script);
 
   // Lets virtual time pass, which begins at the epoch of MonotonicTime.
@@ -66,8 +69,9 @@ class ScriptedExecutor : public Executor {
   // Everything ever accepted, and every Cancel ever asked, in order.
   const std::vector<Attempt>& started() const { return started_; }
   const std::vector<CancelRequest>& cancels() const { return cancels_; }
-  // In the order in which they were started.
+  // In the order in which they began, and in which they will.
   std::vector<AttemptId> running() const;
+  std::vector<AttemptId> waiting() const;
   std::optional<MonotonicTime> drain_deadline() const {
     return drain_deadline_;
   }
@@ -93,16 +97,20 @@ class ScriptedExecutor : public Executor {
     Plan plan;
   };
 
+  void BeginNext();
   void Finish(uint64_t order, Outcome outcome);
+  bool EndInLine(AttemptId id, Ending ending);
   void NotifyOnce();
 
   const ExecutorFacts facts_;
   const Notify notify_;
+  const size_t line_max_;
   Script script_;
   MonotonicTime now_;
   std::optional<MonotonicTime> drain_deadline_;
   uint64_t next_order_ = 0;
-  std::map<uint64_t, Running> running_;   // by order of start
+  std::deque<Attempt> line_;              // accepted, none began yet
+  std::map<uint64_t, Running> running_;   // by order of beginning
   std::map<AttemptId, uint64_t> orders_;  // of those that run
   std::set<Due> due_;                     // those that end by themselves
   std::vector<Outcome> outcomes_;

@@ -108,5 +108,30 @@ TEST_F(ScriptedExecutorTest, AnAttemptMayIgnoreBeingAsked) {
   EXPECT_EQ(executor_.cancels().size(), 2u);
 }
 
+TEST(ScriptedLineTest, BeginsInTurnAndMayBeStoppedBefore) {
+  ScriptedExecutor executor({.slots = 1}, nullptr, /*line_max=*/3);
+  EXPECT_EQ(executor.capacity(), 4u);
+  const auto make = [](uint64_t task) {
+    return Attempt{.id = {.job = JobId{1}, .task = task, .fence = Fence{1}}};
+  };
+  ASSERT_TRUE(
+      executor.Start(std::vector{make(1), make(2), make(3), make(4)}).ok());
+  EXPECT_EQ(executor.capacity(), 0u);
+  EXPECT_EQ(executor.running(), std::vector{make(1).id});
+  executor.Cancel(make(2).id, CancelMode::kAsk);
+  executor.End(make(1).id, {});
+  EXPECT_EQ(executor.running(), std::vector{make(3).id});
+  executor.Drain(MonotonicTime{});
+  const std::vector<Outcome> outcomes = executor.TakeOutcomes();
+  ASSERT_EQ(outcomes.size(), 4u);
+  EXPECT_EQ(outcomes[0].id, make(2).id);
+  EXPECT_FALSE(outcomes[0].started);
+  EXPECT_TRUE(outcomes[1].started);
+  EXPECT_EQ(outcomes[2].id, make(4).id);
+  EXPECT_EQ(outcomes[2].ending, Ending::kEvicted);
+  EXPECT_FALSE(outcomes[2].started);
+  EXPECT_TRUE(outcomes[3].started);
+}
+
 }  // namespace
 }  // namespace remuda

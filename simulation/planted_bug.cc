@@ -6,7 +6,7 @@
 namespace remuda {
 namespace {
 
-constexpr std::array<std::pair<PlantedBug, std::string_view>, 21> kNames = {{
+constexpr std::array<std::pair<PlantedBug, std::string_view>, 22> kNames = {{
     {PlantedBug::kFenceUnchecked, "fence-unchecked"},
     {PlantedBug::kAckBeforeCommit, "ack-before-commit"},
     {PlantedBug::kGrantBeforeCommit, "grant-before-commit"},
@@ -28,6 +28,7 @@ constexpr std::array<std::pair<PlantedBug, std::string_view>, 21> kNames = {{
     {PlantedBug::kHelloBelieved, "hello-believed"},
     {PlantedBug::kHelloUnnumbered, "hello-unnumbered"},
     {PlantedBug::kStoredKeyIgnored, "stored-key-ignored"},
+    {PlantedBug::kLineBegun, "line-begun"},
 }};
 
 }  // namespace

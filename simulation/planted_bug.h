@@ -32,6 +32,7 @@ enum class PlantedBug : uint8_t {
   kHelloBelieved,        // before its session is heard
   kHelloUnnumbered,      // an older one counts as well
   kStoredKeyIgnored,     // after a restart
+  kLineBegun,            // what stands in an executor's line counts as begun
 };
 
 std::vector<PlantedBug> AllPlantedBugs();

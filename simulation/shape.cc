@@ -57,6 +57,7 @@ Shape DrawShape(uint64_t seed) {
   Random more(seed ^ 0x3053);
   shape.tight = more.Below(3) == 0;
   shape.newer_coordinator = more.Below(6) == 0;
+  shape.lines = Random(seed ^ 0x11fe).Below(2) == 0;
   constexpr milliseconds kDelays[] = {milliseconds(1), milliseconds(40),
                                       milliseconds(800)};
   shape.delay_max = kDelays[random.Below(3)];
@@ -86,7 +87,7 @@ std::string Describe(const Shape& shape) {
       "loss %.3f copies %.3f reordered %.3f replayed %.3f; coordinator: crash "
       "%.3f pause %.3f full %.3f fsync %.3f; agents: crash %.3f drain %.3f "
       "disk lost %.3f pause %.3f reconnect %.3f slow %.3f cut %.3f all %.3f "
-      "clock %.3f; old hello %.3f sent again %.3f skew %.3f%s",
+      "clock %.3f; old hello %.3f sent again %.3f skew %.3f%s%s",
       static_cast<unsigned long long>(shape.agents),
       static_cast<unsigned long long>(shape.submissions),
       static_cast<unsigned long long>(shape.tasks_max),
@@ -97,7 +98,7 @@ std::string Describe(const Shape& shape) {
       shape.agent_crash, shape.agent_drain, shape.disk_lost, shape.agent_pause,
       shape.reconnect, shape.slow, shape.cut, shape.cut_all, shape.clock_jump,
       shape.old_hello, shape.sent_again, shape.skew,
-      shape.tight ? ", tight" : "");
+      shape.lines ? ", lines" : "", shape.tight ? ", tight" : "");
   return text;
 }
 

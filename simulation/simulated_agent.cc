@@ -55,9 +55,13 @@ SimulatedAgent::SimulatedAgent(const Options& options, MonotonicTime now,
       .limits = options.limits};
   for (const ExecutorKind kind :
        {ExecutorKind::kAsync, ExecutorKind::kProcessPool}) {
-    core.executors.push_back({.kind = kind, .slots = options.slots});
-    auto executor = std::make_unique<ScriptedExecutor>(ExecutorFacts{
-        .kind = kind, .slots = static_cast<size_t>(options.slots)});
+    const uint64_t line =
+        options.bug == PlantedBug::kLineBegun ? options.line_max : 0;
+    core.executors.push_back({.kind = kind, .slots = options.slots + line});
+    auto executor = std::make_unique<ScriptedExecutor>(
+        ExecutorFacts{.kind = kind,
+                      .slots = static_cast<size_t>(options.slots)},
+        nullptr, kind == ExecutorKind::kProcessPool ? options.line_max : 0);
     executor->SetScript([this](const Attempt& attempt) {
       ledger_.Began(options_.process, attempt.id);
       is_poisoned_ |=
@@ -228,6 +232,10 @@ void SimulatedAgent::KeepLease(MonotonicTime now) {
   ScriptedExecutor& pool = *executors_[PlaceOf(ExecutorKind::kProcessPool)];
   // Some have ended by themselves.
   pool.AdvanceTo(now);
+  // Nothing begins any more.
+  for (const AttemptId& id : pool.waiting()) {
+    pool.Cancel(id, CancelMode::kForce);
+  }
   for (const AttemptId& id : pool.running()) {
     pool.End(id, {.ending = Ending::kEvicted});
   }
@@ -238,7 +246,9 @@ void SimulatedAgent::KeepLease(MonotonicTime now) {
 }
 
 void SimulatedAgent::NoteEnded(const Outcome& outcome) {
-  ledger_.Ended(options_.process, outcome.id, outcome.ending);
+  if (outcome.started) {
+    ledger_.Ended(options_.process, outcome.id, outcome.ending);
+  }
   if (!outcome.log_path.empty()) log_folders_.insert(outcome.log_path);
 }
 
@@ -438,9 +448,10 @@ void SimulatedAgent::CheckHeld(MonotonicTime now) {
     const AgentGauges::OfExecutor& executor = gauges.executors[place];
     // What it was told to stop, and may still be stopping, is not counted by
     // the coordinator.
-    problems_.Expect(executor.running + executor.waiting <=
-                         credit_max_[place] + executor.slots,
-                     "R21 an agent holds no more than its credit");
+    problems_.Expect(
+        executor.running + executor.waiting <=
+            credit_max_[place] + executor.slots + options_.line_max,
+        "R21 an agent holds no more than its credit");
   }
 }
 

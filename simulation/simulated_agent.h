@@ -44,6 +44,7 @@ class SimulatedAgent {
     PlantedBug bug = PlantedBug::kNone;
     double clock_rate = 1;  // seconds of its clock in one of the world's
     uint64_t slots = 1;
+    uint64_t line_max = 0;  // what its process pool holds beyond its slots
     AgentLimits limits = {};
     // What it speaks: an agent of the next version speaks this one, too, and
     // says things that are not known here; one of a version later does not.

@@ -394,6 +394,11 @@ void World::StartProcess(size_t number) {
       // Within the drift that leases allow for.
       .clock_rate = 0.997 + 0.006 * random_.Unit(),
       .slots = 1 + work / 300 + random_.Below(shape_.slots_max)};
+  // Of its own seed, which leaves runs without lines as they were.
+  if (shape_.lines) {
+    Random line(seed_ ^ options.process);
+    options.line_max = line.Below(4 * options.slots);
+  }
   if (shape_.tight) options.limits = DrawLimits(options.slots);
   if (!calm_ && Chance(shape_.skew)) {
     options.version = Chance(0.5) ? SimulatedAgent::Options::Version::kNext

@@ -68,7 +68,9 @@ AgentCore::AgentCore(AgentCoreOptions options)
   for (const ExecutorOffer& offer : options_.executors) {
     std::optional<Lane>& lane = lanes_[PlaceOf(offer.kind)];
     CHECK(!lane.has_value());
-    lane = Lane{.slots = offer.slots, .credit = CreditPlanner(offer.slots)};
+    lane = Lane{.slots = offer.slots,
+                .credit = CreditPlanner(offer.slots),
+                .begun = BegunMark(offer.slots)};
   }
 }
 
@@ -335,8 +337,11 @@ void AgentCore::On(const AgentTime& now, const StopTasks& stop) {
           }
         }
       }
-      for (const AttemptId& id :
-           running_.OfJob(item.job, tasks, std::nullopt)) {
+      // The last first, as those would begin when others end.
+      std::vector<AttemptId> ids =
+          running_.OfJob(item.job, tasks, std::nullopt);
+      std::reverse(ids.begin(), ids.end());
+      for (const AttemptId& id : ids) {
         if (is_fence) {
           Fence(now.monotonic,
                 {.job = id.job, .tasks = {id.task, 1}, .fence = id.fence});
@@ -422,12 +427,34 @@ void AgentCore::OnOutcomes(const AgentTime& now, ExecutorKind executor,
       count();
       alike = {.work = running->work};
     }
+    if (lane != nullptr) {
+      lane->begun.OnEnded(outcome.id, outcome.started);
+      begun_untold_ |= lane->begun.TakeMoved();
+    }
+    // A time that was up would be up again.
+    if (!outcome.started && running->reason != StopReason::kTimeout) {
+      if (lane != nullptr) lane->credit.OnNotStarted(running->work, 1);
+      EndedInLine(*running, outcome);
+      continue;
+    }
     ++alike.count;
     alike.wall += outcome.wall;
     findings_.ForgetProgress(outcome.id.job, outcome.id.task);
     EndedAttempt(now, *running, std::move(outcome));
   }
   count();
+}
+
+// What its executor held and never began costs the task nothing.
+void AgentCore::EndedInLine(const RunningAttempt& running,
+                            const Outcome& outcome) {
+  if (running.reason == StopReason::kFenced) return;
+  --counters_.executors[PlaceOf(running.executor)].started;
+  HandBack(running.executor,
+           {.job = outcome.id.job,
+            .tasks = {outcome.id.task, 1},
+            .fence = outcome.id.fence},
+           JudgedEnding(running, outcome));
 }
 
 void AgentCore::EndedAttempt(const AgentTime& now,
@@ -469,6 +496,7 @@ void AgentCore::OnStartRefused(const AgentTime& now, StartAttempts batch,
     if (!running.has_value()) continue;
     if (Lane* lane = LaneOf(batch.executor); lane != nullptr) {
       lane->credit.OnNotStarted(running->work, 1);
+      lane->begun.OnEnded(attempt.id, /*started=*/false);
     }
     const FencedRange named = {.job = attempt.id.job,
                                .tasks = {attempt.id.task, 1},

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "agent/core/agent_counters.h"
 #include "agent/core/agent_output.h"
+#include "agent/core/begun_mark.h"
 #include "agent/core/credit_planner.h"
 #include "agent/core/findings_book.h"
 #include "agent/core/held_tasks.h"
@@ -159,7 +160,7 @@ class AgentCore {
     uint64_t slots = 0;
     WaitingWork waiting;
     CreditPlanner credit{0};
-    std::optional<AttemptId> begun;  // the last one
+    BegunMark begun{0};
   };
 
   void On(const AgentTime& now, const Welcome& welcome);
@@ -182,6 +183,7 @@ class AgentCore {
   std::optional<MonotonicTime> ShedTime(const Lane& lane) const;
   void Fence(MonotonicTime now, const FencedRange& tasks);
   void SelfFence(MonotonicTime now);
+  void EndedInLine(const RunningAttempt& running, const Outcome& outcome);
   void EndedAttempt(const AgentTime& now, const RunningAttempt& running,
                     Outcome outcome);
 

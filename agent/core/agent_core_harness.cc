@@ -26,10 +26,13 @@ Job JobOf(Duration timeout) {
 
 }  // namespace
 
-AgentCoreHarness::AgentCoreHarness(std::vector<ExecutorOffer> offers) {
+AgentCoreHarness::AgentCoreHarness(std::vector<ExecutorOffer> offers,
+                                   size_t line_max) {
   for (const ExecutorOffer& offer : offers) {
-    executors_[offer.kind] = std::make_unique<ScriptedExecutor>(ExecutorFacts{
-        .kind = offer.kind, .slots = static_cast<size_t>(offer.slots)});
+    executors_[offer.kind] = std::make_unique<ScriptedExecutor>(
+        ExecutorFacts{.kind = offer.kind,
+                      .slots = static_cast<size_t>(offer.slots)},
+        nullptr, line_max);
   }
   core_ = std::make_unique<AgentCore>(AgentCoreOptions{
       .version = "1", .name = "a", .instance = "f00d", .executors = offers});

@@ -21,8 +21,9 @@ namespace remuda {
 // agent's server would.
 class AgentCoreHarness {
  public:
-  explicit AgentCoreHarness(std::vector<ExecutorOffer> offers = {
-                                {ExecutorKind::kAsync, 4}});
+  explicit AgentCoreHarness(
+      std::vector<ExecutorOffer> offers = {{ExecutorKind::kAsync, 4}},
+      size_t line_max = 0);
 
   // Before all else: messages that an earlier process left, numbered from the
   // first one's own number on.

@@ -353,6 +353,51 @@ TEST(AgentCoreSessionTest, WhatWasHandedBackDoesNotSeemToHaveBegun) {
   EXPECT_EQ(LastBegunOf(harness.Take<Heartbeat>()), 1u);
 }
 
+TEST(AgentCoreSessionTest, WhatAnExecutorHoldsBehindItsSlotsHasNotBegun) {
+  Harness harness({{ExecutorKind::kAsync, 2}}, /*line_max=*/4);
+  harness.Register();
+  harness.Grant({Harness::RangeJob(1, 10)}, {Harness::Range(1, 0, 8)});
+  EXPECT_EQ(harness.executor().waiting().size(), 4u);
+  EXPECT_EQ(LastBegunOf(harness.Take<Heartbeat>()), 1u);
+  harness.core().OnDisconnected(harness.now());
+  harness.Take<Hello>();
+  harness.Register();
+  const std::vector<Hello> hellos = harness.Take<Hello>();
+  ASSERT_EQ(hellos.size(), 1u);
+  const std::vector<FencedRange> not_begun = {
+      {.job = {1}, .tasks = {2, 4}, .fence = {1}},
+      {.job = {1}, .tasks = {6, 2}, .fence = {1}}};
+  EXPECT_EQ(hellos[0].waiting, not_begun);
+  harness.executor().End(Harness::Id(1, 0), {});
+  harness.Turn();
+  const std::vector<Results> results = harness.Take<Results>();
+  ASSERT_EQ(results.size(), 1u);
+  ASSERT_EQ(results[0].begun.size(), 1u);
+  EXPECT_EQ(results[0].begun[0].attempt, Harness::Id(1, 2));
+}
+
+TEST(AgentCoreSessionTest, WhatIsStoppedInAnExecutorsLineNeverStarted) {
+  Harness harness({{ExecutorKind::kAsync, 2}}, /*line_max=*/4);
+  harness.Register();
+  harness.Grant({Harness::RangeJob(1, 10)}, {Harness::Range(1, 0, 5)});
+  harness.Deliver(StopTasks{.items = {{.job = {1}, .whole_job = true}}});
+  harness.Advance(seconds(3));
+  harness.AckAll();
+  harness.Advance(seconds(3));
+  uint64_t started = 0;
+  uint64_t not_started = 0;
+  for (const Results& results : harness.Take<Results>()) {
+    for (const EndedBatch& batch : results.batches) {
+      for (const EndingRun& run : batch.runs) {
+        EXPECT_EQ(run.ending, Ending::kCancelled);
+        (run.started ? started : not_started) += run.tasks.count;
+      }
+    }
+  }
+  EXPECT_EQ(started, 2u);
+  EXPECT_EQ(not_started, 3u);
+}
+
 TEST(AgentCoreSessionTest, ComparesTheClocks) {
   Harness harness;
   harness.Register();

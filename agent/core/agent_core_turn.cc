@@ -245,6 +245,9 @@ void AgentCore::SendHello(MonotonicTime now, AgentOutput& output) {
   }
   for (const std::optional<Lane>& lane : lanes_) {
     if (!lane.has_value()) continue;
+    for (const FencedRange& range : lane->begun.Waiting()) {
+      hello.waiting.push_back(range);
+    }
     for (const FencedRange& range : lane->waiting.List()) {
       hello.waiting.push_back(range);
     }
@@ -262,11 +265,11 @@ std::vector<LastBegun> AgentCore::Begun() const {
   // have, until the coordinator has recorded that it was handed back.
   if (handed_back_.size() > 0) return all;
   for (size_t place = 0; place < lanes_.size(); ++place) {
-    if (!lanes_[place].has_value() || !lanes_[place]->begun.has_value()) {
-      continue;
-    }
-    all.push_back({.executor = static_cast<ExecutorKind>(place),
-                   .attempt = *lanes_[place]->begun});
+    if (!lanes_[place].has_value()) continue;
+    const std::optional<AttemptId>& last = lanes_[place]->begun.last();
+    if (!last.has_value()) continue;
+    all.push_back(
+        {.executor = static_cast<ExecutorKind>(place), .attempt = *last});
   }
   return all;
 }
@@ -329,8 +332,10 @@ void AgentCore::StartWork(MonotonicTime now, const ExecutorCapacities& room,
       counters_.executors[place].start_delay.Observe(now - of.at, of.attempts);
     }
     if (taken.attempts.empty()) continue;
-    lane.begun = taken.attempts.back().id;
-    begun_untold_ = true;
+    for (const Attempt& attempt : taken.attempts) {
+      lane.begun.OnGiven(attempt.id);
+    }
+    begun_untold_ |= lane.begun.TakeMoved();
     output.starts.push_back(
         {.executor = executor, .attempts = std::move(taken.attempts)});
   }

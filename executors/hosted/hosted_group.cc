@@ -312,7 +312,12 @@ void HostedGroup::Stop(HostedTask& task, CancelMode mode) {
   if (task.worker == nullptr) {
     std::erase(queue_, &task);
     std::erase(suspects_, &task);
-    EndWith(task, StoppedEnding(task), "");
+    Outcome outcome;
+    outcome.ending = StoppedEnding(task);
+    // What waits for the second time may have begun the first time.
+    outcome.started = task.suspect || task.returns > 0;
+    outcome.log_path = task.log_path;
+    ended_(task, std::move(outcome));
   } else if (mode == CancelMode::kForce) {
     task.forced = true;
     task.worker->Condemn(task);

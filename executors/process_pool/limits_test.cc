@@ -190,6 +190,18 @@ TEST_F(WidthTest, AWideTaskTakesItsSlotsAndIsNotOvertaken) {
   EXPECT_EQ(words, "first wide last ");
 }
 
+TEST_F(WidthTest, WhatIsStoppedBeforeItsTurnNeverStarted) {
+  Make();
+  const AttemptId first = StartWide(4, "sleep 1000");
+  const AttemptId waiting = StartWide(4, "true");
+  executor_->Cancel(waiting, CancelMode::kAsk);
+  EXPECT_EQ(Await(waiting).ending, Ending::kCancelled);
+  EXPECT_FALSE(outcomes_[waiting].started);
+  executor_->Cancel(first, CancelMode::kForce);
+  EXPECT_EQ(Await(first).ending, Ending::kCancelled);
+  EXPECT_TRUE(outcomes_[first].started);
+}
+
 TEST_F(WidthTest, AWiderTaskThanTheAgentSaysSo) {
   Make();
   const Outcome outcome = Await(StartWide(5, "true"));

@@ -158,6 +158,7 @@ void ProcessPool::Stop(PoolTask& task, PoolTask::Stop why, bool force) {
       {
         Outcome outcome;
         outcome.ending = StoppedEnding(task);
+        outcome.started = false;
         End(task, std::move(outcome));
       }
       return;

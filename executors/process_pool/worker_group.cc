@@ -324,7 +324,7 @@ void WorkerGroup::OnTaskReturned(PoolTask& task) {
 void WorkerGroup::Requeue(const std::vector<PoolTask*>& tasks) {
   for (auto task = tasks.rbegin(); task != tasks.rend(); ++task) {
     if ((*task)->stop != PoolTask::Stop::kNone) {
-      EndWith(**task, StoppedEnding(**task), "");
+      EndInLine(**task);
     } else {
       queue_.push_front(*task);
     }
@@ -378,6 +378,14 @@ void WorkerGroup::OnWorkerGone(WorkerProcess& worker,
   changed_();
 }
 
+// Stopped before its turn.
+void WorkerGroup::EndInLine(PoolTask& task) {
+  Outcome outcome;
+  outcome.ending = StoppedEnding(task);
+  outcome.started = false;
+  ended_(task, std::move(outcome));
+}
+
 void WorkerGroup::EndWith(PoolTask& task, Ending ending, std::string error) {
   Outcome outcome;
   outcome.ending = ending;
@@ -388,7 +396,7 @@ void WorkerGroup::EndWith(PoolTask& task, Ending ending, std::string error) {
 void WorkerGroup::Stop(PoolTask& task, CancelMode mode) {
   if (task.worker == nullptr) {
     std::erase(queue_, &task);
-    EndWith(task, StoppedEnding(task), "");
+    EndInLine(task);
     return;
   }
   WorkerProcess& worker = *task.worker;

@@ -92,6 +92,7 @@ class WorkerGroup : public WorkerProcess::Owner {
   void OnStartFailed(const std::string& why, const std::string& last_words,
                      bool for_good);
   void Requeue(const std::vector<PoolTask*>& tasks);
+  void EndInLine(PoolTask& task);
   void EndWith(PoolTask& task, Ending ending, std::string error);
   bool IsHeldUp(const WorkerProcess& worker) const;
   uint64_t MemoryBytesMax() const;
