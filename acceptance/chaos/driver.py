@@ -24,6 +24,7 @@ from network import Network, can_make_namespaces  # noqa: E402
 TURN_SECONDS = 0.02
 PATIENCE_SECONDS = 900  # until all jobs ended after the last fault
 SLOTS = "process-pool=3,thread-pool=8,async=200"
+FAULTS = {"kills": KILLS, "stops": STOPS, "network": NETWORK}
 
 
 @dataclass
@@ -33,7 +34,7 @@ class Options:
     tasks: int = 2000
     agents: int = 3
     lease_seconds: float = 2.0
-    faults: str = "kills,stops,network"
+    faults: tuple = tuple(FAULTS)
     pause_seconds: float = 0.6   # between two faults, on average
     job_tasks: int = 200
     keep: bool = False
@@ -66,10 +67,9 @@ class Run:
         self.jobs = Jobs(self.random, self.ledger, options.job_tasks)
         self.clients = None
         weights = {}
-        for word, kinds in (("kills", KILLS), ("stops", STOPS),
-                            ("network", NETWORK if fleet.network else {})):
-            if word in options.faults.split(","):
-                weights.update(kinds)
+        for word in options.faults:
+            if word != "network" or fleet.network:
+                weights.update(FAULTS[word])
         self.faults = Faults(fleet, self.ledger, self.random, weights)
         self.cancels = []
         self.began = time.monotonic()
