@@ -1,12 +1,36 @@
 """An agent that is killed: what it had finished is recorded, not run again."""
 
 import json
+import os
+import pathlib
+import signal
 import unittest
 from collections import Counter
 
 from cluster import Cluster, job_text, metric, wait_until
 
 LONG = 700_000  # bytes; travels beside the result
+
+
+def is_alive(pid):
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def children_named(parent, word):
+    found = []
+    for entry in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            stat = (entry / "stat").read_text().rpartition(")")[2].split()
+            line = (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if int(stat[1]) == parent and word.encode() in line:
+            found.append(int(entry.name))
+    return found
 
 
 def count(ledger, word):
@@ -126,6 +150,36 @@ class FinishedWork(unittest.TestCase):
             self.assertEqual(done["state"], "succeeded")
             self.assertEqual(sum(count(ledger, "start").values()), 2)
             self.assertEqual(done["infrastructure_losses"], 1)
+
+
+class Leftovers(unittest.TestCase):
+    def test_of_a_killed_spawner_end_with_the_next_agent(self):
+        """A session of its own escapes who is not there to look."""
+        with Cluster() as cluster:
+            cluster.coordinator()
+            agent = cluster.agent(name="a")
+            cluster.agents_online(1)
+            note = cluster.folder / "pid"
+            stays = cluster.folder / "stays.sh"
+            stays.write_text(f"echo $$ > {note}.new; mv {note}.new {note}; "
+                             "exec sleep 1000")
+            spec = cluster.spec("leaves", job_text("leaves", "command", [
+                "tasks: {range: {from: 1, to: 1}}",
+                "with:",
+                f"  argv: [/bin/sh, -c, 'setsid sh {stays} & sleep 1000']"]))
+            cluster.submit(spec)
+            wait_until(note.exists, "the task left something")
+            left = int(note.read_text())
+            spawners = children_named(agent.process.pid, "spawner")
+            self.assertTrue(spawners)
+            agent.process.send_signal(signal.SIGSTOP)
+            for pid in spawners:
+                os.kill(pid, signal.SIGKILL)
+            agent.kill()
+            self.assertTrue(is_alive(left), "nobody was there to look")
+            cluster.agent(name="a")
+            wait_until(lambda: not is_alive(left), "the next agent looks")
+            self.assertTrue(logged(cluster, "a", "orphans_killed"))
 
 
 class ForeignLogs(unittest.TestCase):

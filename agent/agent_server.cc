@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "executors/processes/lease_page.h"
+#include "executors/processes/process_tree.h"
 #include "wire/status_server.h"
 
 namespace remuda {
@@ -216,6 +217,12 @@ class AgentServer::Impl {
   }
 
   absl::StatusOr<std::vector<ExecutorEntry>> MakeExecutors() {
+    const std::string mark = folder_->instance() + "-";
+    if (const uint64_t killed = KillMarked(mark); killed > 0) {
+      Log(LogLevel::kWarning, "orphans_killed",
+          "Processes had outlived an earlier agent and its spawners.",
+          {{"processes", killed}});
+    }
     std::vector<ExecutorEntry> entries;
     for (const ExecutorFactory& factory : options_.executors) {
       // The factory alone knows the kind, so each gets a flag first and the
@@ -229,7 +236,9 @@ class AgentServer::Impl {
                },
            .clock = &clock_,
            .work_folder = options_.data_folder + kWorkFolder,
-           .ties = {.work_lock = folder_->work_lock(), .lease = lease_->fd()}});
+           .ties = {.work_lock = folder_->work_lock(),
+                    .lease = lease_->fd(),
+                    .owner = mark}});
       if (!entry.ok()) return entry.status();
       place->store(static_cast<size_t>(entry->executor->facts().kind));
       entries.push_back(*std::move(entry));

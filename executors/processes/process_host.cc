@@ -12,19 +12,6 @@ namespace {
 // A spawner that dies again and again is replaced at this rate.
 constexpr Duration kRelaunchPause = std::chrono::seconds(1);
 
-// Kills what carries the mark and has escaped a spawner that was itself
-// killed.
-// Says how many there were.
-uint64_t KillMarked(const std::string& mark) {
-  uint64_t killed = 0;
-  for (const ProcessFacts& process : ReadProcesses()) {
-    if (ReadMark(process.pid).rfind(mark, 0) != 0) continue;
-    KillProcess(process);
-    ++killed;
-  }
-  return killed;
-}
-
 ProcessEnd EndOf(const SpawnFailed& failed) {
   if (failed.stage == SpawnStage::kLease)
     return ProcessLost{.lease_over = true};
@@ -49,9 +36,10 @@ ProcessHost::ProcessHost(EventLoop& loop, std::unique_ptr<Spawner> spawner,
     : loop_(loop),
       spawner_program_(std::move(spawner_program)),
       ties_(ties),
-      mark_(RandomHex(16) + "-"),
+      name_(RandomHex(16)),
+      mark_(ties.owner + name_ + "-"),
       groups_{.places = std::move(places),
-              .name = OwnGroupName(mark_.substr(0, 8))},
+              .name = OwnGroupName(name_.substr(0, 8))},
       spawner_(std::move(spawner)) {
   Watch();
 }
@@ -149,6 +137,7 @@ void ProcessHost::OnSpawnerDied() {
   spawner_.reset();
   waits_for_room_ = false;
   has_unsent_ = false;
+  // What has escaped it, if it was itself killed.
   orphans_killed_ += KillMarked(mark_);
   RemoveGroups();
   const auto lost = std::exchange(running_, {});

@@ -72,6 +72,7 @@ class ProcessHost {
   const std::string spawner_program_;
   const SpawnerTies ties_;
   // Begins every mark, so that processes of this host are told from others.
+  const std::string name_;
   const std::string mark_;
   const GroupSetup groups_;
   std::unique_ptr<Spawner> spawner_;  // null if none could be started

@@ -177,6 +177,16 @@ uint64_t CountAllThreads() {
   return ToNumber<uint64_t>(NextWord(rest));
 }
 
+uint64_t KillMarked(const std::string& mark) {
+  uint64_t killed = 0;
+  for (const ProcessFacts& process : ReadProcesses()) {
+    if (ReadMark(process.pid).rfind(mark, 0) != 0) continue;
+    KillProcess(process);
+    ++killed;
+  }
+  return killed;
+}
+
 void KillTrees(const std::vector<pid_t>& roots,
                const std::vector<ProcessFacts>& table) {
   std::multimap<pid_t, const ProcessFacts*> by_parent;

@@ -49,6 +49,10 @@ uint64_t CountAllThreads();
 // Kills `pid` if it is still that process, not a later one of its number.
 void KillProcess(const ProcessFacts& process);
 
+// Kills all processes whose mark begins like that, and says how many there
+// were.
+uint64_t KillMarked(const std::string& mark);
+
 // Kills `roots` and everything below them in `table`.
 void KillTrees(const std::vector<pid_t>& roots,
                const std::vector<ProcessFacts>& table);
