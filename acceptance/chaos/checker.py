@@ -180,8 +180,8 @@ class Checker:
             run.end is None for run in runs)
         for row in rows:
             self._task(job, row, by_task.get(row["index"], []))
-        # What a cancel met in an executor that had not started it yet counts
-        # as tried: docs/JOB_STATES.md, "Begun".
+        # What a cancel met in a slot before its first line counts as tried:
+        # docs/JOB_STATES.md, "Begun".
         waited = sum(max(0, row["attempts"] - len(by_task[row["index"]]))
                      for row in rows if row["state"] == "cancelled")
         self.figures["tries that a cancel met before their start"] += waited
