@@ -149,18 +149,47 @@ absl::StatusOr<uint64_t> EvidenceKeeper::WriteDue() {
     }
     at = is_over ? jobs_.erase(at) : std::next(at);
   }
+  const absl::StatusOr<uint64_t> written = WriteDueKinds();
+  if (!written.ok()) return written.status();
+  return rows + *written;
+}
+
+absl::StatusOr<uint64_t> EvidenceKeeper::WriteDueKinds() {
+  uint64_t rows = 0;
+  const bool is_full = kinds_.size() > kJobsHeldMax;
+  for (auto at = kinds_.begin(); at != kinds_.end();) {
+    Kind& kind = at->second;
+    const bool is_due = is_full || now_ - kind.written_at >= kKeptBackMax;
+    if (is_due && kind.fresh.attempts > 0) {
+      const absl::Status status = WriteKind(at->first, kind);
+      if (!status.ok()) return status;
+      ++rows;
+    }
+    at = is_due ? kinds_.erase(at) : std::next(at);
+  }
   return rows;
 }
 
 absl::StatusOr<uint64_t> EvidenceKeeper::WriteJob(JobId id, JobEntry& job) {
   uint64_t rows = 0;
   for (auto& [cores, share] : job.shares) {
-    absl::Status status;
     if (share.for_kind.attempts > 0) {
-      status = WriteKind(id, job, cores, share);
-      ++rows;
+      const KindKey key = {job.owner, job.type, job.function, job.executor,
+                           cores};
+      Kind& kind = kinds_[key];
+      kind.fresh.Merge(share.for_kind);
+      kind.newest = id;
+      kind.ages |= !std::exchange(share.is_aged, true);
+      share.for_kind = {};
+      // A row for each job of a task or two would cost more than the job.
+      const bool is_small =
+          job.is_finished && share.for_job.attempts < kJobAttemptsMin;
+      if (!is_small || now_ - kind.written_at >= kKeptBackMax) {
+        const absl::Status status = WriteKind(key, kind);
+        if (!status.ok()) return status;
+        ++rows;
+      }
     }
-    if (!status.ok()) return status;
     const absl::StatusOr<bool> written = WriteShare(id, cores, share);
     if (!written.ok()) return written.status();
     rows += *written ? 1 : 0;
@@ -170,13 +199,13 @@ absl::StatusOr<uint64_t> EvidenceKeeper::WriteJob(JobId id, JobEntry& job) {
   return rows;
 }
 
-absl::Status EvidenceKeeper::WriteKind(JobId id, const JobEntry& job,
-                                       uint64_t cores, Share& share) {
+absl::Status EvidenceKeeper::WriteKind(const KindKey& key, Kind& kind) {
   const auto bind = [&](Statement& statement) {
-    statement.BindText(0, job.owner);
-    statement.BindText(1, job.type);
-    statement.BindText(2, job.function);
-    statement.Bind(3, static_cast<int64_t>(job.executor));
+    const auto& [owner, type, function, executor, cores] = key;
+    statement.BindText(0, owner);
+    statement.BindText(1, type);
+    statement.BindText(2, function);
+    statement.Bind(3, static_cast<int64_t>(executor));
     statement.BindUnsigned(4, cores);
   };
   Statement& select = Get(kSelectKind);
@@ -187,18 +216,19 @@ absl::Status EvidenceKeeper::WriteKind(JobId id, const JobEntry& job,
   if (*row) {
     const Evidence before = ReadBody(select, 0);
     const double weight =
-        share.is_aged || before.attempts <= kOldAttemptsMax
+        !kind.ages || before.attempts <= kOldAttemptsMax
             ? 1
             : std::max(0.5, kOldAttemptsMax / before.attempts);
     sum.Merge(before, weight);
     select.Reset();
   }
-  share.is_aged = true;
-  sum.Merge(share.for_kind);
-  share.for_kind = {};
+  sum.Merge(kind.fresh);
+  kind.fresh = {};
+  kind.ages = false;
+  kind.written_at = now_;
   Statement& put = Get(kPutKind);
   bind(put);
-  put.BindUnsigned(5, id.value);
+  put.BindUnsigned(5, kind.newest.value);
   put.Bind(6, ToNanoseconds(now_));
   return PutBody(put, 7, sum);
 }
@@ -241,10 +271,23 @@ absl::StatusOr<EvidenceKeeper::JobEntry*> EvidenceKeeper::FindJob(JobId job) {
   entry.type = select.Text(0);
   entry.executor = static_cast<ExecutorKind>(select.Int(1));
   entry.owner = select.Text(2);
-  entry.function =
-      WorkName(entry.type, JsonMember(select.Text(3), "with").value_or("{}"));
+  entry.function = FunctionOf(entry.type, select.Text(3));
   select.Reset();
   return &jobs_.emplace(job, std::move(entry)).first->second;
+}
+
+std::string EvidenceKeeper::FunctionOf(const std::string& type,
+                                       const std::string& body) {
+  constexpr size_t kDefinitionsMax = 64;
+  constexpr size_t kDefinitionBytesMax = 4'096;
+  const auto known = functions_.find(body);
+  if (known != functions_.end()) return known->second;
+  std::string function =
+      WorkName(type, JsonMember(body, "with").value_or("{}"));
+  if (body.size() > kDefinitionBytesMax) return function;
+  if (functions_.size() >= kDefinitionsMax) functions_.clear();
+  functions_.emplace(body, function);
+  return function;
 }
 
 absl::StatusOr<EvidenceKeeper::Agent> EvidenceKeeper::FindAgent(AgentId id) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <tuple>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -20,8 +21,10 @@ namespace remuda {
 // Adds up what attempts used, from the results as they are written: for each
 // kind of work (owner, job type, function, executor, cores of its agents) and
 // for each job of more than a few attempts. Sums are kept in memory and
-// written at most once a second and at a job's end, a row each, in the
-// transaction of the results; a coordinator that is killed forgets the rest.
+// written at most once a second and at the end of such a job, a row each, in
+// the transaction of the results; a coordinator that is killed forgets the
+// rest, and one that has nothing to write keeps back the last second of jobs of
+// few attempts.
 // What evidence means is not decided here (jobs/verdict/).
 //
 // Thread: that of its Store.
@@ -36,7 +39,7 @@ class EvidenceKeeper {
   // When a job begins, what is older counts as no more attempts than this, or
   // as half of them: code changes, and so does what it needs.
   static constexpr double kOldAttemptsMax = 2'000;
-  // Jobs whose sums are held; with more, all are written and let go.
+  // Jobs and kinds whose sums are held; with more, all are written and let go.
   static constexpr size_t kJobsHeldMax = 1'024;
 
   // Errors of all: those of Database.
@@ -78,6 +81,16 @@ class EvidenceKeeper {
     bool is_dirty = false;
     bool is_finished = false;
   };
+  // Owner, type, function, executor, cores.
+  using KindKey =
+      std::tuple<std::string, std::string, std::string, ExecutorKind, uint64_t>;
+  // Not written yet.
+  struct Kind {
+    Evidence fresh;
+    JobId newest;
+    bool ages = false;  // what others left shall count less
+    WallTime written_at{};
+  };
   struct Agent {
     uint64_t cores = 1;
     std::array<uint64_t, kExecutorKinds> slots{};
@@ -85,15 +98,19 @@ class EvidenceKeeper {
 
   absl::StatusOr<JobEntry*> FindJob(JobId job);
   absl::StatusOr<Agent> FindAgent(AgentId agent);
+  std::string FunctionOf(const std::string& type, const std::string& body);
   absl::StatusOr<uint64_t> WriteJob(JobId id, JobEntry& job);
-  absl::Status WriteKind(JobId id, const JobEntry& job, uint64_t cores,
-                         Share& share);
+  absl::StatusOr<uint64_t> WriteDueKinds();
+  absl::Status WriteKind(const KindKey& key, Kind& kind);
   // False, and written later, while it is too little for a row.
   absl::StatusOr<bool> WriteShare(JobId id, uint64_t cores, Share& share);
   Statement& Get(Sql sql) { return statements_[sql]; }
 
   std::array<Statement, kSqlCount> statements_;
   std::map<JobId, JobEntry> jobs_;
+  std::map<KindKey, Kind> kinds_;
+  // By definition: a stream of small jobs repeats itself.
+  std::map<std::string, std::string> functions_;
   std::map<AgentId, Agent> agents_;
   WallTime now_{};  // the time of the newest event
 };

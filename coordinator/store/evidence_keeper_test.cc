@@ -309,5 +309,22 @@ TEST_F(EvidenceKeeperTest, SumsOfManyJobsAreNotAllHeld) {
   EXPECT_GT(Kinds().size(), 900u);
 }
 
+TEST_F(EvidenceKeeperTest, SmallJobsShareARowASecond) {
+  for (uint64_t job = 1; job <= 50; ++job) {
+    Accept({job}, "rows:clean");
+    const auto at = milliseconds(15) * static_cast<int>(job);
+    AddInRow({job}, 0, 1, at);
+    Finish({job}, at + milliseconds(10));
+  }
+  // The first is written at once, the others wait for the second to pass.
+  EXPECT_EQ(Kinds()[0].evidence.attempts, 1);
+  Accept({51}, "rows:clean");
+  AddInRow({51}, 0, 1, seconds(3));
+  Finish({51}, seconds(3));
+  ASSERT_EQ(Kinds().size(), 1u);
+  EXPECT_EQ(Kinds()[0].evidence.attempts, 51);
+  EXPECT_EQ(Kinds()[0].job, JobId{51});
+}
+
 }  // namespace
 }  // namespace remuda
