@@ -159,7 +159,7 @@ absl::StatusOr<uint64_t> EvidenceKeeper::WriteDueKinds() {
   const bool is_full = kinds_.size() > kJobsHeldMax;
   for (auto at = kinds_.begin(); at != kinds_.end();) {
     Kind& kind = at->second;
-    const bool is_due = is_full || now_ - kind.written_at >= kKeptBackMax;
+    const bool is_due = is_full || now_ - kind.second >= kKeptBackMax;
     if (is_due && kind.fresh.attempts > 0) {
       const absl::Status status = WriteKind(at->first, kind);
       if (!status.ok()) return status;
@@ -176,15 +176,15 @@ absl::StatusOr<uint64_t> EvidenceKeeper::WriteJob(JobId id, JobEntry& job) {
     if (share.for_kind.attempts > 0) {
       const KindKey key = {job.owner, job.type, job.function, job.executor,
                            cores};
-      Kind& kind = kinds_[key];
+      Kind& kind = kinds_.try_emplace(key, Kind{.second = now_}).first->second;
       kind.fresh.Merge(share.for_kind);
       kind.newest = id;
       kind.ages |= !std::exchange(share.is_aged, true);
       share.for_kind = {};
       // A row for each job of a task or two would cost more than the job.
-      const bool is_small =
-          job.is_finished && share.for_job.attempts < kJobAttemptsMin;
-      if (!is_small || now_ - kind.written_at >= kKeptBackMax) {
+      const bool is_small = job.is_finished && !share.has_row &&
+                            share.for_job.attempts < kJobAttemptsMin;
+      if (!is_small || ++kind.small_writes <= kSmallWritesMax) {
         const absl::Status status = WriteKind(key, kind);
         if (!status.ok()) return status;
         ++rows;
@@ -225,7 +225,6 @@ absl::Status EvidenceKeeper::WriteKind(const KindKey& key, Kind& kind) {
   sum.Merge(kind.fresh);
   kind.fresh = {};
   kind.ages = false;
-  kind.written_at = now_;
   Statement& put = Get(kPutKind);
   bind(put);
   put.BindUnsigned(5, kind.newest.value);
@@ -250,6 +249,7 @@ absl::StatusOr<bool> EvidenceKeeper::WriteShare(JobId id, uint64_t cores,
   }
   sum.Merge(share.for_job);
   share.for_job = {};
+  share.has_row = true;
   Statement& put = Get(kPutShare);
   put.BindUnsigned(0, id.value);
   put.BindUnsigned(1, cores);

@@ -23,8 +23,8 @@ namespace remuda {
 // for each job of more than a few attempts. Sums are kept in memory and
 // written at most once a second and at the end of such a job, a row each, in
 // the transaction of the results; a coordinator that is killed forgets the
-// rest, and one that has nothing to write keeps back the last second of jobs of
-// few attempts.
+// rest. Of a stream of jobs of few attempts each, what came in the last second
+// waits for the next transaction after it.
 // What evidence means is not decided here (jobs/verdict/).
 //
 // Thread: that of its Store.
@@ -39,6 +39,9 @@ class EvidenceKeeper {
   // When a job begins, what is older counts as no more attempts than this, or
   // as half of them: code changes, and so does what it needs.
   static constexpr double kOldAttemptsMax = 2'000;
+  // Of a kind, jobs with few attempts that are written at their ends in
+  // kKeptBackMax; others wait for it to be over.
+  static constexpr uint64_t kSmallWritesMax = 8;
   // Jobs and kinds whose sums are held; with more, all are written and let go.
   static constexpr size_t kJobsHeldMax = 1'024;
 
@@ -69,6 +72,7 @@ class EvidenceKeeper {
     Evidence for_kind;
     Evidence for_job;
     bool is_aged = false;  // what others left was made to count less
+    bool has_row = false;  // of the job's own
   };
   struct JobEntry {
     std::string owner;
@@ -89,7 +93,8 @@ class EvidenceKeeper {
     Evidence fresh;
     JobId newest;
     bool ages = false;  // what others left shall count less
-    WallTime written_at{};
+    WallTime second{};  // when the second of these began
+    uint64_t small_writes = 0;
   };
   struct Agent {
     uint64_t cores = 1;
