@@ -15,8 +15,10 @@
 #include "workers/native/modes.h"
 #include "workers/native/native_handlers.h"
 #include "workers/native/worker_pipe.h"
+#include "workers/native/zygote_main.h"
 #include "workers/protocol/worker_cell.h"
 #include "workers/protocol/worker_channel.h"
+#include "workers/protocol/zygote_channel.h"
 
 namespace remuda {
 namespace {
@@ -53,6 +55,9 @@ WelcomeWorker Greet(WorkerPipe& pipe) {
 }  // namespace
 
 int WorkerMain(int fd, const std::vector<std::string>& plugins) {
+  const std::optional<std::string> zygote =
+      EnvironmentVariable(kZygoteVariable);
+  if (zygote.has_value()) ServeForks(*zygote);
   // The pool's nudge, which here the reading thread makes unnecessary.
   std::signal(SIGTERM, SIG_IGN);
   // A connection that is gone is its task's error. Not ignored, as programs

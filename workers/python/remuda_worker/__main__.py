@@ -20,6 +20,11 @@ def main():
     cell_fd = os.environ.pop("REMUDA_WORKER_CELL_FD", None)
     # The place of this file is not where users' modules are.
     del sys.path[:1]
+    zygote = os.environ.get("REMUDA_ZYGOTE")
+    if zygote is not None:
+        from .zygote import serve as serve_forks
+
+        serve_forks(zygote)
     if fd is None or cell_fd is None:
         return run_by_hand()
     import faulthandler
