@@ -90,6 +90,7 @@ uint64_t ProcessHost::Start(ProcessStart start, Ended ended) {
   request.environment.push_back("REMUDA_MARK=" + request.mark);
   request.directory = std::move(start.directory);
   request.limits = start.limits;
+  request.zygote = std::move(start.zygote);
   spawner_->Start(std::move(request), std::move(start.descriptors));
   has_unsent_ = true;
   return id;

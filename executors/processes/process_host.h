@@ -31,6 +31,8 @@ struct ProcessStart {
   std::string directory;
   Spawner::Descriptors descriptors;
   ProcessLimits limits;
+  // What its worker is for, if its program can be a zygote; else empty.
+  std::string zygote;
 };
 
 // Starts processes through the spawner and tells each one's owner how it

@@ -95,6 +95,7 @@ SpawnRequest GetSpawn(Reader& in) {
   request.descriptors = in.Get<uint32_t>();
   request.limits.memory_bytes = in.Get<uint64_t>();
   request.limits.processes = in.Get<uint64_t>();
+  request.zygote = in.GetText();
   return request;
 }
 
@@ -153,6 +154,7 @@ void AppendRequest(const SpawnRequest& request, std::string* frame) {
   Put(request.descriptors, frame);
   Put(request.limits.memory_bytes, frame);
   Put(request.limits.processes, frame);
+  PutText(request.zygote, frame);
 }
 
 void AppendRequest(const GroupSetup& request, std::string* frame) {

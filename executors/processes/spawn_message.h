@@ -42,6 +42,9 @@ struct SpawnRequest {
   // Bit i: descriptor i is given. The first three are otherwise /dev/null.
   uint32_t descriptors = 0;
   ProcessLimits limits;
+  // What its worker is for, if a zygote may fork it; REMUDA_MARK is then last
+  // in `environment`.
+  std::string zygote;
 };
 
 // Where the spawner may make control groups; before the first request.

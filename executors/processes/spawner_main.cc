@@ -34,6 +34,7 @@
 #include "executors/processes/limit_keeper.h"
 #include "executors/processes/process_tree.h"
 #include "executors/processes/spawn_message.h"
+#include "executors/processes/zygote_keeper.h"
 
 namespace remuda {
 namespace {
@@ -78,6 +79,7 @@ class SpawnerProcess {
   struct Root {
     uint64_t id = 0;
     std::string mark;
+    std::string zygote;  // the key by which there may be one for it
     MonotonicTime started;
     uint64_t start_ticks = 0;
     bool signalled = false;
@@ -128,6 +130,7 @@ class SpawnerProcess {
   std::set<std::pair<pid_t, uint64_t>> dying_;
   uint32_t orphans_killed_ = 0;  // since the last report
   LimitKeeper limits_;
+  ZygoteKeeper zygotes_;
   MonotonicTime next_look_;
   std::string reports_;
   std::string unsent_;  // whole frames, as far as the socket did not take them
@@ -137,6 +140,7 @@ void SpawnerProcess::Run() {
   while (Wait()) {
     KeepLimits();
     KeepLease();
+    zygotes_.Look(clock_.Now());
     Reap();
     SettleEnded();
     if (!SendReports()) break;
@@ -146,16 +150,20 @@ void SpawnerProcess::Run() {
 
 int SpawnerProcess::WaitMilliseconds() const {
   if (!ended_.empty()) return kRecheckMilliseconds;
-  return limits_.look_milliseconds();
+  const int limits = limits_.look_milliseconds();
+  const int zygotes = zygotes_.look_milliseconds();
+  if (limits < 0 || zygotes < 0) return std::max(limits, zygotes);
+  return std::min(limits, zygotes);
 }
 
 // Returns false when the agent is gone.
 bool SpawnerProcess::Wait() {
   const auto talks =
       static_cast<short>(unsent_.empty() ? POLLIN : POLLIN | POLLOUT);
-  std::array<pollfd, 3> watched = {pollfd{socket_.get(), talks, 0},
-                                   pollfd{signals_.get(), POLLIN, 0},
-                                   pollfd{lease_timer_.get(), POLLIN, 0}};
+  std::vector<pollfd> watched = {pollfd{socket_.get(), talks, 0},
+                                 pollfd{signals_.get(), POLLIN, 0},
+                                 pollfd{lease_timer_.get(), POLLIN, 0}};
+  zygotes_.AddWatched(watched);
   const int timeout = WaitMilliseconds();
   if (poll(watched.data(), watched.size(), timeout) < 0) return errno == EINTR;
   if (watched[1].revents != 0) {
@@ -243,8 +251,16 @@ void SpawnerProcess::Handle(const SpawnRequest& request) {
   }
   if (complete) plan.groups = limits_.Prepare(request.id, request.limits);
   const MonotonicTime started = clock_.Now();
-  const std::variant<pid_t, ChildFailure> result =
-      complete ? StartChild(plan) : ChildFailure{SpawnStage::kProcess, EMFILE};
+  std::variant<pid_t, ChildFailure> result =
+      ChildFailure{SpawnStage::kProcess, EMFILE};
+  std::string zygote = ZygoteKeeper::KeyOf(request);
+  if (complete) {
+    std::optional<pid_t> forked;
+    if (!zygote.empty()) {
+      forked = zygotes_.Start(zygote, request, plan, started);
+    }
+    result = forked.has_value() ? *forked : StartChild(plan);
+  }
   if (const auto* failure = std::get_if<ChildFailure>(&result)) {
     limits_.Forget(request.id);
     AppendReport(SpawnFailed{request.id, failure->stage, failure->error_number},
@@ -252,8 +268,10 @@ void SpawnerProcess::Handle(const SpawnRequest& request) {
     return;
   }
   const pid_t pid = std::get<pid_t>(result);
-  roots_[pid] =
-      Root{.id = request.id, .mark = request.mark, .started = started};
+  roots_[pid] = Root{.id = request.id,
+                     .mark = request.mark,
+                     .zygote = std::move(zygote),
+                     .started = started};
   pid_of_id_[request.id] = pid;
   limits_.Started(request.id, pid);
 }
@@ -331,10 +349,12 @@ void SpawnerProcess::Reap() {
     if (pid <= 0) return;
     const auto found = roots_.find(pid);
     if (found == roots_.end()) {
+      zygotes_.Reaped(pid);
       may_have_strays_ = true;  // one is gone; it may have left children
       continue;
     }
     const MonotonicTime now = clock_.Now();
+    zygotes_.Ended(found->second.zygote, now);
     EndedRoot ended{.pid = pid,
                     .mark = std::move(found->second.mark),
                     .ended = now,
@@ -390,7 +410,7 @@ void SpawnerProcess::KillStrays() {
   std::vector<pid_t> condemned;
   std::set<std::pair<pid_t, uint64_t>> dying;
   for (const pid_t pid : ReadOwnChildren()) {
-    if (roots_.contains(pid)) continue;
+    if (roots_.contains(pid) || zygotes_.Has(pid)) continue;
     const std::optional<ProcessFacts> facts = ReadProcess(pid);
     if (!facts.has_value() || facts->state == 'Z') continue;
     if (!IsCondemned(*facts)) continue;

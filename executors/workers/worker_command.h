@@ -23,6 +23,8 @@ struct WorkerCommand {
   // Of one worker; in mode `process` that is, of one task.
   uint32_t cpus = 1;
   ProcessLimits limits = {};
+  // It can be a zygote (docs/WORKER_PROTOCOL.md).
+  bool can_be_zygote = false;
 };
 
 }  // namespace remuda

@@ -9,6 +9,7 @@ WorkerCommand NativeWorker(const std::string& program) {
   command.job_types = {"noop", "sleep", "vector.axpb"};
   command.reads_items = false;
   command.name = "the native worker";
+  command.can_be_zygote = true;
   return command;
 }
 
@@ -18,6 +19,7 @@ WorkerCommand PythonWorker(const std::string& script) {
   command.job_types = {"python"};
   command.program_parameter = "python";
   command.name = "the Python worker";
+  command.can_be_zygote = true;
   return command;
 }
 

@@ -156,6 +156,7 @@ absl::Status WorkerLink::Launch(const WorkerCommand& command) {
   AddThreadCaps(hosting_.cpus, &start.environment);
   start.directory = folder_;
   start.limits = limits_;
+  if (command.can_be_zygote) start.zygote = Name(hosting_.mode);
   start.descriptors[1] = Duplicate(output_);
   start.descriptors[2] = Duplicate(errors_);
   start.descriptors[kWorkerChannelFd] = std::move(pair->second);
