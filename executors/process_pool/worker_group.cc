@@ -32,6 +32,9 @@ constexpr Duration kShareMin = std::chrono::microseconds(500);
 // Reading a worker's memory costs a look into /proc.
 constexpr Duration kWeighingPause = std::chrono::seconds(1);
 
+// Tasks that a new worker gets at once where workers die.
+constexpr size_t kTrustMin = 32;
+
 // How often it is looked for spares without need.
 constexpr Duration kSparePause = std::chrono::seconds(1);
 
@@ -137,11 +140,19 @@ WorkerProcess* WorkerGroup::NextToFeed(size_t free, bool only_idle) {
   return busy;
 }
 
-bool WorkerGroup::HasRoom(const WorkerProcess& worker) const {
-  const size_t limit =
+// How many tasks it should hold, the next ones in the queue included. While
+// workers die one is trusted with as many as it has done: all that it holds
+// when it dies have to be sent again.
+size_t WorkerGroup::HeldMax(const WorkerProcess& worker) const {
+  const size_t most =
       std::min(worker.credits(), 1 + TimeOf(*queue_.front()).Waiting());
+  if (spare_count_.Wanted(loop_.Now()) == 0) return most;
+  return std::min(most, std::max<size_t>(kTrustMin, worker.tasks_done()));
+}
+
+bool WorkerGroup::HasRoom(const WorkerProcess& worker) const {
   // The one that runs may be of another job, and a long one.
-  return worker.held().size() < limit &&
+  return worker.held().size() < HeldMax(worker) &&
          TimeOf(*worker.held().front()).Waiting() > 0;
 }
 
@@ -149,7 +160,7 @@ bool WorkerGroup::HasRoom(const WorkerProcess& worker) const {
 // hold.
 void WorkerGroup::Feed(WorkerProcess& worker) {
   const ServiceTime& time = TimeOf(*queue_.front());
-  size_t room = std::min(worker.credits(), 1 + time.Waiting());
+  size_t room = HeldMax(worker);
   room -= std::min(room, worker.held().size());
   if (time.known()) {
     // Leave something for the others, unless that is not worth waking them.

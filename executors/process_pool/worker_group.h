@@ -78,6 +78,7 @@ class WorkerGroup : public WorkerProcess::Owner {
 
   void CountExit(WorkerProcess::Exit exit);
   WorkerProcess* NextToFeed(size_t free, bool only_idle);
+  size_t HeldMax(const WorkerProcess& worker) const;
   bool HasRoom(const WorkerProcess& worker) const;
   void Feed(WorkerProcess& worker);
   bool Prepare(PoolTask& task);
