@@ -15,6 +15,7 @@ import contextlib
 import json
 import pathlib
 import sys
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "acceptance"))
@@ -71,6 +72,14 @@ class Bench:
     def workers(self):
         return metric(self.agent.metrics(), "remuda_executor_workers")
 
+    def settled_workers(self):
+        """What there are at rest: the metric is a moment behind."""
+        seen = []
+        while len(seen) < 4 or len(set(seen[-4:])) > 1:
+            seen.append(self.workers())
+            time.sleep(0.5)
+        return seen[-1]
+
     def run(self, kind, milliseconds, how, every):
         type_, executor, function = KINDS[kind]
         arguments = (f'n: "{{{{item}}}}", milliseconds: {milliseconds}, '
@@ -124,7 +133,7 @@ def compare(bench, args):
                     return bench.run(kind, milliseconds, how, every)
 
                 run(0)  # starts the workers
-                before = bench.workers()
+                before = bench.settled_workers()
                 comparison = Comparison(
                     f"{kind}, {args.tasks:,} tasks of {milliseconds:g} ms, "
                     f"one in {EVERY} dies of {WORDS[how]}",
