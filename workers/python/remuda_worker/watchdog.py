@@ -46,6 +46,13 @@ class Watchdog:
     def start(self):
         self.thread.start()
 
+    def wake(self):
+        """There is something to watch. Thread: the loop's."""
+        if not self.awake.is_set():
+            # Code that keeps the interpreter's lock may come before the first look.
+            self.queued = self.run_queue.read()
+            self.awake.set()
+
     def stop(self):
         self.stopped.set()
         self.awake.set()
@@ -67,16 +74,23 @@ class Watchdog:
                 continue
             if began != self.seen:
                 self.seen, self.queued_before = began, before
-            lasted = (time.monotonic_ns() - began - self.waited(began)) / 1e9
-            if lasted < BLOCKED_SECONDS:
+            if self.lasted(began) < BLOCKED_SECONDS:
                 continue
             if step.told == began and (
                 time.monotonic() - self.told_at < TOLD_AGAIN_SECONDS
             ):
                 continue
+            # An interpreter without the lock has all threads stop for this, and so
+            # waits for code that does not.
             frame = sys._current_frames().get(self.main)
+            late = late or time.monotonic() - looked > BLOCKED_SECONDS
             if step.task is task and step.began == began:
-                self.tell(task, began, lasted, frame, late)
+                self.tell(task, began, self.lasted(began), frame, late)
+
+    def lasted(self, began):
+        """How long the step has lasted, in seconds of a processor or of waiting for
+        something else."""
+        return (time.monotonic_ns() - began - self.waited(began)) / 1e9
 
     def waited(self, began):
         """How long the loop's thread then waited for a processor, in ns.
