@@ -3,7 +3,7 @@
 
 A server on loopback answers after a second. `http.fetch` on one agent is
 compared with a bare libcurl program, Python's `async def` with a bare asyncio
-program, which has one process: on as many workers, and on one a core. Memory is
+program, which has one process: on as many workers, and by default. Memory is
 the peak and CPU the sum of all processes of the agent, for each run a new one.
 
     bazel build //cli:remuda //bench:libcurl_in_flight && bench/in_flight.py
@@ -145,7 +145,7 @@ def main():
             [PYTHON, str(MANY), "127.0.0.1", str(port), str(args.tasks)]),
         "python on async, one worker": Job("python", coroutines,
                                            "--workers", "1"),
-        "python on async, one a core": Job("python", coroutines)})
+        "python on async, up to one a core": Job("python", coroutines)})
     comparisons = {"native": native, "python": python}
     try:
         for name, comparison in comparisons.items():

@@ -391,8 +391,8 @@ class CommandLine {
                       "as process-pool=4,thread-pool=64,async=10000");
     agent
         ->add_option("--workers", agent_.workers,
-                     "processes that host a program's tasks on async, and "
-                     "again on thread-pool; default: one a core")
+                     "how many processes at most host a program's tasks on "
+                     "async, and again on thread-pool; default: one a core")
         ->check(CLI::Range(uint64_t{1}, uint64_t{4096}));
     agent->add_option("--data", agent_.data, "folder of its spool and logs");
     agent->add_option("--name", agent_.name, "for people; default: host name");

@@ -145,6 +145,12 @@ class HostedExecutorTest : public testing::TestWithParam<ExecutorKind> {
     ADD_FAILURE() << "no worker has ended";
   }
 
+  // That are there or on their way.
+  size_t Workers() const {
+    const WorkerNumbers now = executor_->workers();
+    return now.starting + now.busy + now.idle;
+  }
+
   bool is_loop() const { return GetParam() == ExecutorKind::kAsync; }
 
   const SystemClock clock_;
@@ -196,6 +202,66 @@ TEST_P(HostedExecutorTest, WorkersAreAsManyAsAllowed) {
     const WorkerNumbers now = executor_->workers();
     EXPECT_LE(now.starting + now.busy + now.idle, 1u);
   }
+}
+
+TEST_P(HostedExecutorTest, TasksThatWaitShareOneLoop) {
+  if (!is_loop()) GTEST_SKIP();
+  options_.slots = 200;
+  Make();
+  std::vector<AttemptId> ids;
+  for (int i = 0; i < 200; ++i) {
+    ids.push_back(Start("sleep", R"({"seconds": 0.5})"));
+  }
+  for (const AttemptId id : ids) {
+    EXPECT_EQ(Await(id).ending, Ending::kSucceeded);
+    EXPECT_LE(Workers(), 1u);
+  }
+}
+
+TEST_P(HostedExecutorTest, AFullLoopGetsCompanyWhenThereIsMoreToGive) {
+  if (!is_loop()) GTEST_SKIP();
+  options_.full_min = std::chrono::milliseconds(1);
+  options_.full_share = 0.01;
+  for (const char* sign : {"full", "blocked", "burn"}) {
+    executor_.reset();
+    Make();
+    const AttemptId shows = Test(sign);
+    // What is given now and then may be for the other one.
+    const MonotonicTime give_up = clock_.Now() + kPatience;
+    while (Workers() < 2 && clock_.Now() < give_up) {
+      EXPECT_EQ(Await(Start("noop", "{}")).ending, Ending::kSucceeded);
+    }
+    EXPECT_EQ(Workers(), 2u) << sign;
+    executor_->Cancel(shows, CancelMode::kAsk);
+    EXPECT_EQ(Await(shows).ending, Ending::kCancelled);
+  }
+}
+
+TEST_P(HostedExecutorTest, AFullLoopWithNothingMoreToGiveStaysAlone) {
+  if (!is_loop()) GTEST_SKIP();
+  Make();
+  const AttemptId shows = Test("full");
+  AwaitFinding("shown");
+  EXPECT_EQ(Workers(), 1u);
+  executor_->Cancel(shows, CancelMode::kAsk);
+  EXPECT_EQ(Await(shows).ending, Ending::kCancelled);
+  EXPECT_EQ(Workers(), 1u);
+}
+
+TEST_P(HostedExecutorTest, AWorkerGetsNoMoreThanItAskedFor) {
+  options_.workers_max = 1;
+  options_.workers[0].argv.insert(options_.workers[0].argv.end(),
+                                  {"loop,threads", "1"});
+  Make();
+  const AttemptId first = Start("sleep", R"({"seconds": 0.3})");
+  const AttemptId more = Test("more");
+  const AttemptId third = Start("noop", "{}");
+  // One after the other, until it has asked for more.
+  EXPECT_EQ(Await(first).ending, Ending::kSucceeded);
+  EXPECT_FALSE(outcomes_.contains(third));
+  EXPECT_EQ(Await(third).ending, Ending::kSucceeded);
+  executor_->Cancel(more, CancelMode::kAsk);
+  EXPECT_EQ(Await(more).ending, Ending::kCancelled);
 }
 
 TEST_P(HostedExecutorTest, ACrashIsChargedToTheTaskThatCrashed) {

@@ -8,9 +8,8 @@
 namespace remuda {
 namespace {
 
-// Another worker is started when each would have so much in hand: a loop has
-// room for much, threads of one interpreter take turns.
-constexpr size_t kTasksPerLoop = 16;
+// Another worker with threads is started when each would have so much in hand:
+// threads of one interpreter take turns.
 constexpr size_t kTasksPerThreads = 4;
 
 // How many workers in a row may fail to start before the tasks that wait for
@@ -107,18 +106,34 @@ size_t HostedGroup::Alive(bool solo) const {
       }));
 }
 
+// How many workers there should be, now that there are tasks to give.
+size_t HostedGroup::Wanted(size_t in_hand) const {
+  // After a failure one at a time, until it is known whether they can start.
+  if (failures_ > 0) return 1;
+  const size_t most = std::min({options_.workers_max, options_.slots, in_hand});
+  if (options_.kind == ExecutorKind::kThreadPool) {
+    return std::min(most, (in_hand + kTasksPerThreads - 1) / kTasksPerThreads);
+  }
+  const bool solo = options_.slots == 1;
+  const size_t alive = Alive(solo);
+  const auto full = static_cast<size_t>(
+      std::count_if(workers_.begin(), workers_.end(), [&](const auto& worker) {
+        return worker->is_solo() == solo && worker->is_full();
+      }));
+  // One that still starts is not full, and may turn out to be enough.
+  return full < alive ? alive : std::clamp<size_t>(2 * alive, 1, most);
+}
+
 void HostedGroup::PumpQueue() {
   if (queue_.empty()) return;
   const bool solo = options_.slots == 1;
-  const size_t per_worker =
-      options_.kind == ExecutorKind::kAsync ? kTasksPerLoop : kTasksPerThreads;
   const size_t in_hand = InHand();
-  size_t wanted = std::min((in_hand + per_worker - 1) / per_worker,
-                           std::min(options_.workers_max, options_.slots));
-  // After a failure one at a time, until it is known whether they can start.
-  if (failures_ > 0) wanted = std::min<size_t>(wanted, 1);
+  const size_t wanted = Wanted(in_hand);
+  // A loop may get all of them: where they only wait it stays the only one.
   const size_t slots =
-      (options_.slots + options_.workers_max - 1) / options_.workers_max;
+      options_.kind == ExecutorKind::kAsync
+          ? options_.slots
+          : (options_.slots + options_.workers_max - 1) / options_.workers_max;
   while (loop_.Now() >= next_start_ && Alive(solo) < wanted) {
     // A worker of one slot is what suspects get.
     if (!StartWorker(solo ? 1 : std::max<size_t>(slots, 2))) return;

@@ -18,8 +18,10 @@
 namespace remuda {
 
 // The workers of one program and the tasks that wait for them. More workers
-// are started as there is more in hand, up to the options' limit; tasks go to
-// the one that holds fewest. What a crash leaves behind is sorted here
+// are started up to the options' limit: of threads as there is more in hand,
+// of loops as those that turn have no time for more
+// (docs/decisions/0058-a-second-loop-for-what-computes.md). Tasks go to the one
+// that holds fewest. What a crash leaves behind is sorted here
 // (docs/decisions/0013-workers-host-every-executor.md).
 //
 // Thread: confined to the loop's.
@@ -67,6 +69,7 @@ class HostedGroup : public HostedWorker::Owner {
   void PumpQueue();
   void PumpSuspects();
   size_t InHand() const;
+  size_t Wanted(size_t in_hand) const;
   size_t Alive(bool solo) const;
   HostedWorker* Emptiest(size_t share) const;
   void Feed(HostedWorker& worker, size_t most);

@@ -49,6 +49,12 @@ struct HostedOptions {
   // alone wait for the next.
   Duration solos_kept = std::chrono::seconds(10);
 
+  // A loop that does not say how full it is counts as full when its worker has
+  // used so much of a processor for so long: thousands of tasks that begin at
+  // once, only to wait, take a while too.
+  double full_share = 0.8;
+  Duration full_min = std::chrono::seconds(2);
+
   // A loop that does not answer for so long is blocked.
   Duration blocked_min = std::chrono::seconds(1);
 };

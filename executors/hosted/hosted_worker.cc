@@ -7,6 +7,13 @@
 
 namespace remuda {
 
+namespace {
+
+// For so long what a worker said of its loop's use counts.
+constexpr Duration kFullKept = std::chrono::seconds(1);
+
+}  // namespace
+
 absl::StatusOr<std::unique_ptr<HostedWorker>> HostedWorker::Start(
     EventLoop& loop, ProcessHost& host, OomWatch& oom,
     const HostedOptions& options, const WorkerCommand& command,
@@ -31,6 +38,10 @@ size_t HostedWorker::room() const {
 
 void HostedWorker::Send(std::span<HostedTask* const> tasks, bool with_items) {
   CHECK(!tasks.empty() && tasks.size() <= room());
+  if (held_.empty()) {
+    full_since_ = loop_.Now();
+    said_full_at_.reset();
+  }
   std::vector<WorkerTask> sent;
   sent.reserve(tasks.size());
   for (HostedTask* task : tasks) {
@@ -93,10 +104,39 @@ bool HostedWorker::ShouldRetire(bool weigh) const {
           (weigh && link_->MemoryBytes() > options_.worker_memory_bytes_max));
 }
 
+bool HostedWorker::is_full() const {
+  if (hosting_.mode != WorkerMode::kLoop || state_ != State::kReady) {
+    return false;
+  }
+  if (held_.empty()) return false;
+  const MonotonicTime now = loop_.Now();
+  return (said_full_at_ && now - *said_full_at_ < kFullKept) ||
+         now - full_since_ >= options_.full_min;
+}
+
+void HostedWorker::NoteFull() {
+  said_full_at_ = loop_.Now();
+  owner_.OnWorkerReady(*this);
+}
+
+void HostedWorker::LookAtUse() {
+  const MonotonicTime now = loop_.Now();
+  const Duration before = cpu_;
+  cpu_ = link_->CpuTime().value_or(before);
+  const std::chrono::duration<double> used = cpu_ - before;
+  const std::chrono::duration<double> lasted = now - looked_at_;
+  // While the loop does not turn it may be an import that takes so much.
+  if (pongs_ != pings_ || used < options_.full_share * lasted)
+    full_since_ = now;
+  looked_at_ = now;
+}
+
 void HostedWorker::Look() {
   link_->TrimOutput();
-  if (hosting_.mode != WorkerMode::kLoop || held_.empty()) return;
+  if (hosting_.mode != WorkerMode::kLoop) return;
   if (state_ == State::kStarting || state_ == State::kGone) return;
+  LookAtUse();
+  if (held_.empty()) return;
   if (pongs_ == pings_) {
     pinged_at_ = loop_.Now();
     link_->Send(PingMessage(++pings_));
@@ -127,8 +167,10 @@ void HostedWorker::TellBlocked() {
 void HostedWorker::OnWorkerMessage(WorkerMessage message) {
   if (const auto* ready = std::get_if<WorkerReady>(&message)) {
     credits_ = std::max<size_t>(1, ready->credits);
+    if (state_ == State::kReady) owner_.OnWorkerReady(*this);
     if (state_ != State::kStarting) return;
     state_ = State::kReady;
+    looked_at_ = full_since_ = loop_.Now();
     if (hosting_.mode == WorkerMode::kThreads && link_->is_python()) {
       lock_watch_ = std::make_unique<LockWatch>(loop_, link_->pid());
     }
@@ -145,6 +187,8 @@ void HostedWorker::OnWorkerMessage(WorkerMessage message) {
     HandleFinding(std::move(*finding));
   } else if (const auto* pong = std::get_if<WorkerPong>(&message)) {
     pongs_ = std::min(pong->number, pings_);
+  } else if (std::holds_alternative<WorkerFull>(message)) {
+    NoteFull();
   }
 }
 
@@ -240,7 +284,10 @@ void HostedWorker::HandleFinding(WorkerFinding finding) {
     finding.finding.task = id.task;
     if (finding.finding.progress) finding.finding.job = id.job;
   }
-  if (finding.finding.code == "loop_blocked") told_blocked_ = finding.task;
+  if (finding.finding.code == "loop_blocked") {
+    told_blocked_ = finding.task;
+    NoteFull();
+  }
   owner_.OnFinding(std::move(finding.finding));
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -45,7 +46,8 @@ class HostedWorker : private WorkerLink::Owner {
   class Owner {
    public:
     virtual ~Owner() = default;
-    // Ready for the first time, or something has ended: it may take more.
+    // Ready for the first time, or something has ended: it may take more, or
+    // another worker should.
     virtual void OnWorkerReady(HostedWorker& worker) = 0;
     // `task` is the worker's no more. The outcome lacks its id.
     virtual void OnTaskEnded(HostedTask& task, Outcome outcome) = 0;
@@ -84,8 +86,13 @@ class HostedWorker : private WorkerLink::Owner {
   // Whether it has lived long enough.
   bool ShouldRetire(bool weigh) const;
 
+  // Whether its loop has lately had no time for more tasks. One that waits for
+  // many things has, and of threads it is not known.
+  bool is_full() const;
+
   // Called now and then: asks whether the loop turns, tells if it does not,
-  // and keeps what the worker prints within its bounds.
+  // sees what it uses of a processor, and keeps what the worker prints within
+  // its bounds.
   void Look();
 
   void Flush() { link_->Flush(); }
@@ -105,6 +112,8 @@ class HostedWorker : private WorkerLink::Owner {
   void HandleFinding(WorkerFinding finding);
   void KillIfNeighboursAreDone();
   void TellBlocked();
+  void NoteFull();
+  void LookAtUse();
   std::string LogFolder(const HostedTask& task) const;
 
   EventLoop& loop_;
@@ -125,6 +134,13 @@ class HostedWorker : private WorkerLink::Owner {
   uint64_t pongs_ = 0;
   MonotonicTime pinged_at_;
   uint64_t told_blocked_ = 0;  // the task; once each
+
+  // Since when it has used a whole processor, by looks at it from outside; and
+  // when it said last that its loop is full. Of the time since it held nothing.
+  MonotonicTime full_since_;
+  std::optional<MonotonicTime> said_full_at_;
+  Duration cpu_ = Duration::zero();  // used, at the last look
+  MonotonicTime looked_at_;
 };
 
 }  // namespace remuda

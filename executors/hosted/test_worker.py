@@ -7,6 +7,11 @@ The parameter `do` of a task of type `test` says what goes wrong:
   wrong: reports the end of a task that it was never given
   twice: reports its own end twice      print: writes to standard error, dies
   job: returns the REMUDA_CPUS that it sees
+And what is to be seen of a loop, until the task is asked to stop:
+  full: it says that it is full         blocked: it tells of a blocked loop
+  burn: it uses a processor, and says nothing of it
+It gives as many credits as it has slots, or the second argument until a task
+  more: raises them
 """
 
 import json
@@ -59,7 +64,8 @@ class Worker:
         self.turns = queue.Queue()  # what the loop is to do next
         if self.mode == "loop":
             threading.Thread(target=self.turn, daemon=True).start()
-        self.send(type="ready", credits=welcome["slots"])
+        credits = int(sys.argv[2]) if len(sys.argv) > 2 else welcome["slots"]
+        self.send(type="ready", credits=credits)
         while True:
             message = self.receive()
             if message is None:
@@ -130,6 +136,8 @@ class Worker:
             self.turns.put(("deaf", number))  # after this step
         elif do == "deaf":
             self.say_deaf(number)
+        elif do in ("full", "blocked", "burn", "more"):
+            threading.Thread(target=self.show, args=(number, do), daemon=True).start()
         elif do == "job":
             self.end(number, "succeeded", output=json.dumps(os.environ["REMUDA_CPUS"]))
         elif kind == "sleep":
@@ -145,6 +153,18 @@ class Worker:
 
     def say_deaf(self, number):
         self.send(type="finding", code="deaf", job="1", id=str(number), text="")
+
+    def show(self, number, what):
+        stop = self.stops[number]
+        if what == "more":
+            self.send(type="ready", credits=100)
+        while not stop.wait(0 if what == "burn" else 0.02):
+            if what == "full":
+                self.send(type="full")
+                self.send(type="finding", code="shown", job="1", text="")
+            elif what == "blocked":
+                self.send(type="finding", code="loop_blocked", job="1", text="")
+        self.end(number, "cancelled")
 
     def sleep(self, number, seconds):
         began = time.monotonic_ns()

@@ -267,6 +267,7 @@ absl::StatusOr<WorkerMessage> ParseWorkerMessage(std::string_view body) {
   }
   if (type == "progress") return ParseProgress(message);
   if (type == "facts") return WorkerFacts{.json = Facts(message)};
+  if (type == "full") return WorkerFull{};
   if (type == "started") return WorkerRemark{};
   return absl::InvalidArgumentError("a frame of the unknown type '" + type +
                                     "'");

@@ -79,12 +79,16 @@ struct WorkerFacts {
   std::string json;
 };
 
+// Its loop has no time for more tasks.
+struct WorkerFull {};
+
 // Known to the protocol, and of no interest to the agent.
 struct WorkerRemark {};
 
 using WorkerMessage =
     std::variant<WorkerHello, WorkerReady, std::vector<WorkerResult>, WorkerLog,
-                 WorkerFinding, WorkerPong, WorkerFacts, WorkerRemark>;
+                 WorkerFinding, WorkerPong, WorkerFacts, WorkerFull,
+                 WorkerRemark>;
 
 // A task as a worker gets it.
 struct WorkerTask {

@@ -184,5 +184,11 @@ TEST(WorkerFramesTest, RefusesWhatBreaksTheProtocol) {
   }
 }
 
+TEST(WorkerFramesTest, AFullLoopSaysSo) {
+  const auto message = ParseWorkerMessage(R"({"type":"full","more":1})");
+  ASSERT_TRUE(message.ok()) << message.status();
+  EXPECT_TRUE(std::holds_alternative<WorkerFull>(*message));
+}
+
 }  // namespace
 }  // namespace remuda

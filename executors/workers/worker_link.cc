@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <system_error>
 #include <utility>
 
@@ -44,6 +45,9 @@ constexpr int kFactsToldMax = 8;
 // up, so that workers alike are told of alike.
 constexpr Duration kMemoryPause = std::chrono::seconds(1);
 constexpr uint64_t kMemoryStep = uint64_t{1} << 20;
+
+// Of /proc/PID/stat, between the name and the time in user mode.
+constexpr int kStatFieldsBeforeCpu = 11;
 
 // How long a worker may live without its channel.
 constexpr Duration kSpeechlessMax = std::chrono::seconds(1);
@@ -239,6 +243,24 @@ std::optional<uint64_t> WorkerLink::MemoryBytesLately() {
   }
   if (memory_bytes_ == 0) return std::nullopt;
   return memory_bytes_;
+}
+
+std::optional<Duration> WorkerLink::CpuTime() const {
+  if (pid_ <= 0) return std::nullopt;
+  std::ifstream file("/proc/" + std::to_string(pid_) + "/stat");
+  std::string text;
+  std::getline(file, text);
+  // The program's name, in brackets, may have any character in it.
+  const size_t name_end = text.rfind(')');
+  if (name_end == std::string::npos) return std::nullopt;
+  std::istringstream fields(text.substr(name_end + 1));
+  std::string skipped;
+  for (int i = 0; i < kStatFieldsBeforeCpu; ++i) fields >> skipped;
+  int64_t user = 0;
+  int64_t system = 0;
+  if (!(fields >> user >> system)) return std::nullopt;
+  return (user + system) * (Duration(std::chrono::seconds(1)) /
+                            static_cast<int64_t>(sysconf(_SC_CLK_TCK)));
 }
 
 void WorkerLink::OnReadable() {

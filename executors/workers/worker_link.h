@@ -89,6 +89,9 @@ class WorkerLink {
   // The same, read again at most once a second; unknown before hello.
   std::optional<uint64_t> MemoryBytesLately();
 
+  // Processor time that it has used, by all its threads, as far as /proc says.
+  std::optional<Duration> CpuTime() const;
+
   // Its process, by what it says of itself; 0 before it has said hello.
   pid_t pid() const { return pid_; }
   bool is_python() const { return is_python_; }

@@ -9,9 +9,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::string_view, 11> kTypes = {
+constexpr std::array<std::string_view, 12> kTypes = {
     "hello", "ready",   "result", "error",    "results", "log",
-    "facts", "finding", "pong",   "progress", "started"};
+    "facts", "finding", "pong",   "progress", "full",    "started"};
 
 std::string Text(const json& message, const char* name) {
   const auto found = message.find(name);

@@ -7,6 +7,9 @@ from .task import current
 
 _now = time.monotonic_ns
 
+# A step that is shorter has begun or ended something for which the task waits.
+COMPUTES_NS = 300_000
+
 
 class Step:
     """What the loop runs at this moment.
@@ -15,7 +18,17 @@ class Step:
     one step with the time of the next, which it finds out by looking twice.
     """
 
-    __slots__ = ("task", "began", "coroutine", "on_long", "long_ns", "told", "held_ns")
+    __slots__ = (
+        "task",
+        "began",
+        "coroutine",
+        "on_long",
+        "long_ns",
+        "told",
+        "held_ns",
+        "computed_ns",
+        "computed",
+    )
 
     def __init__(self, long_ns, on_long):
         self.task = None
@@ -23,7 +36,10 @@ class Step:
         self.coroutine = None
         self.long_ns = long_ns
         self.on_long = on_long  # called after a step that was that long
-        self.held_ns = 0  # by all steps, since somebody set it to 0
+        # By all steps since somebody set it to 0; and by those that compute.
+        self.held_ns = 0
+        self.computed_ns = 0
+        self.computed = 0  # how many of these there were
         self.told = 0  # the `began` of the step that was told about
 
 
@@ -59,8 +75,11 @@ class Driven(collections.abc.Coroutine):
             took = _now() - began
             task.held_ns += took
             step.held_ns += took
-            if took > step.long_ns:
-                step.on_long(self, began, took)
+            if took > COMPUTES_NS:
+                step.computed_ns += took
+                step.computed += 1
+                if took > step.long_ns:
+                    step.on_long(self, began, took)
 
     def throw(self, *error):
         task, step, numbers = self.task, self.step, self.numbers
@@ -76,8 +95,11 @@ class Driven(collections.abc.Coroutine):
             took = _now() - began
             task.held_ns += took
             step.held_ns += took
-            if took > step.long_ns:
-                step.on_long(self, began, took)
+            if took > COMPUTES_NS:
+                step.computed_ns += took
+                step.computed += 1
+                if took > step.long_ns:
+                    step.on_long(self, began, took)
 
     def close(self):
         self.coroutine.close()

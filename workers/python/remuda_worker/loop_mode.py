@@ -7,56 +7,15 @@ import time
 
 from .descendants import end_programs, note_programs
 from .driven import Driven, Step, task_factory
+from .lags import Lags
+from .pace import RAISE_SECONDS, Pace
 from .setups import Setups
-from .side_by_side import CREDITS_BEYOND_SLOTS, SideBySide
+from .side_by_side import SideBySide
 from .task import current, tasks_of
 from .watchdog import BLOCKED_SECONDS, Watchdog
 from .worker import ending_of, ending_of_error
 
 CLOSE_SECONDS = 5  # for closing what set-up made
-LAG_SECONDS = 0.05  # how often the loop's lag is measured
-LAGS_MAX = 64  # measurements that are kept
-
-
-class Lags:
-    """How late the loop does what is due, and its use of the processor."""
-
-    def __init__(self, loop, step, held):
-        self.loop = loop
-        self.step = step
-        self.held = held  # nothing is measured while nothing is held
-        self.armed = False
-        self.latest = collections.deque(maxlen=LAGS_MAX)
-        self.cpu_share = 1.0  # of a step's time, by the last measurement
-        self.cpu = time.thread_time_ns()
-        self.due = 0.0
-
-    def begin(self):
-        if not self.armed:
-            self.armed = True
-            self.cpu, self.step.held_ns = time.thread_time_ns(), 0
-            self.arm()
-
-    def arm(self):
-        self.due = self.loop.time() + LAG_SECONDS
-        self.loop.call_at(self.due, self.measure)
-
-    def measure(self):
-        lag = max(0, int((self.loop.time() - self.due) * 1e9))
-        self.latest.append((time.monotonic_ns(), lag))
-        cpu = time.thread_time_ns()
-        if self.step.held_ns > 1_000_000:
-            self.cpu_share = min(1.0, (cpu - self.cpu) / self.step.held_ns)
-        self.cpu, self.step.held_ns = cpu, 0
-        if self.held:
-            self.arm()
-        else:
-            self.armed = False
-
-    def worst_since(self, began):
-        if time.monotonic_ns() - began < LAG_SECONDS * 1e9:
-            return None
-        return max((lag for at, lag in self.latest if at >= began), default=None)
 
 
 class LoopMode(SideBySide):
@@ -70,9 +29,12 @@ class LoopMode(SideBySide):
         self.setups = Setups()
         self.waiting = collections.deque()
         self.running = 0
+        self.pace = Pace(self.slots)
+        self.begin_due = False
+        self.raise_due = False
         self.flush_due = False
         self.step = Step(int(BLOCKED_SECONDS * 1e9), self.on_long_step)
-        self.lags = Lags(self.loop, self.step, self.held)
+        self.lags = Lags(self.loop, self.step, self.held, self.say_full)
         self.watchdog = Watchdog(self)
         TopLevel.owner = self
         self.loop.set_task_factory(
@@ -81,7 +43,7 @@ class LoopMode(SideBySide):
         note_programs(self.loop)
         self.loop.set_exception_handler(on_loop_error)
         self.loop.add_reader(self.channel.fd, self.read)
-        self.ready(self.slots + CREDITS_BEYOND_SLOTS)
+        self.offer()
         self.watchdog.start()
         self.finished = False
         while not self.finished:
@@ -106,8 +68,10 @@ class LoopMode(SideBySide):
                 for task in tasks_of(message):
                     self.held[task.number] = task
                     self.waiting.append(task)
-                self.lags.begin()
-                self.watchdog.awake.set()
+                if not self.lags.armed:  # nothing was held for a while
+                    self.pace.start_over()
+                    self.lags.begin()
+                self.watchdog.wake()
             elif kind == "cancel":
                 self.cancel(int(message["id"]))
             elif kind == "drain":
@@ -115,12 +79,42 @@ class LoopMode(SideBySide):
             elif kind == "ping":
                 pong = {"type": "pong", "number": message.get("number")}
                 self.channel.send([pong])
-        self.begin_waiting()
+        self.begin_soon()
         self.stop_if_done()
 
-    def begin_waiting(self):
-        while self.waiting and self.running < self.slots:
+    def begin_soon(self):
+        if not self.waiting:
+            return
+        if self.running < self.pace.in_flight_max:
+            if not self.begin_due:
+                self.begin_due = True
+                self.pace.note_turn()
+                self.loop.call_soon(self.begin_some)
+        elif not self.raise_due and self.running < self.slots:
+            self.raise_due = True
+            self.loop.call_later(RAISE_SECONDS, self.raise_pace)
+
+    def raise_pace(self):
+        self.raise_due = False
+        self.pace.double()
+        self.begin_soon()
+
+    def begin_some(self):
+        self.begin_due = False
+        for _ in range(self.pace.next_turn(self.running)):
+            if not self.waiting:
+                break
             self.begin(self.waiting.popleft())
+        self.begin_soon()
+        self.offer()
+
+    def offer(self):
+        credits = self.pace.new_credits(self.running)
+        if credits is not None:
+            self.ready(credits)
+
+    def say_full(self):
+        self.channel.send([{"type": "full"}])
 
     def begin(self, task):
         if task.ended:  # cancelled while it waited
@@ -172,8 +166,7 @@ class LoopMode(SideBySide):
             end_programs(task)
         self.running -= 1
         self.note(task, ending)
-        if self.waiting and not self.flush_due:
-            self.loop.call_soon(self.begin_waiting)
+        self.begin_soon()
 
     def note(self, task, ending):
         if task.began:
@@ -190,7 +183,7 @@ class LoopMode(SideBySide):
     def flush_soon(self):
         self.flush_due = False
         self.flush()
-        self.begin_waiting()
+        self.offer()
         self.stop_if_done()
 
     def stop_if_done(self):
