@@ -30,6 +30,9 @@ constexpr uint64_t kCreditsBeyondSlots = 1024;
 // Tasks that begin in one turn of the loop, so that ends are not kept back.
 constexpr int kBegunPerTurn = 256;
 
+// In a turn that takes long, results are sent before its end.
+constexpr Duration kResultsKeptMax = std::chrono::milliseconds(1);
+
 // Steps that together are shorter say nothing about their share of the
 // processor.
 constexpr Duration kMeasuredMin = std::chrono::milliseconds(1);
@@ -74,6 +77,7 @@ class LoopMode : private PluginLoop::Owner {
   void BeginWaiting();
   void Begin(HeldTask& task);
   void OnTurnEnd();
+  void SendResults();
   void MeasureShare();
   StepOwner* TakeOwner(const HeldTask& task);
   void TellStall(const StallWatch::Stall& stall);
@@ -93,6 +97,7 @@ class LoopMode : private PluginLoop::Owner {
   uint64_t running_ = 0;
   bool draining_ = false;
   ResultBatch results_;
+  MonotonicTime oldest_result_;
   std::string logs_;  // frames, sent before the results
 
   // Of the step that runs, and of all since the processor was asked.
@@ -248,19 +253,24 @@ void LoopMode::OnTaskEnded(LoopTask& task) {
   if (!log.empty()) logs_ += WorkerFrame(log);
   const std::chrono::duration<double, std::nano> cpu =
       held.in_steps * cpu_share_;
+  const MonotonicTime now = clock_.Now();
+  if (results_.empty()) oldest_result_ = now;
   results_.Add(held.number, held.TakeResult(),
-               {.wall = clock_.Now() - held.began,
+               {.wall = now - held.began,
                 .cpu = std::chrono::duration_cast<Duration>(cpu)});
   held_.erase(held.number);
+  if (now - oldest_result_ > kResultsKeptMax) SendResults();
+}
+
+void LoopMode::SendResults() {
+  logs_ += results_.Take();
+  pipe_.SendFrames(std::exchange(logs_, {}));
 }
 
 void LoopMode::OnTurnEnd() {
   BeginWaiting();
-  if (!results_.empty()) {
-    logs_ += results_.Take();
-    pipe_.SendFrames(std::exchange(logs_, {}));
-    MeasureShare();
-  }
+  if (!results_.empty()) SendResults();
+  MeasureShare();
   watch_.SetBusy(!held_.empty());
   if (!draining_ || !held_.empty()) return;
   handlers_.plugins.clear();  // frees what was set up, on its thread

@@ -19,6 +19,7 @@
 #include "workers/native/modes.h"
 #include "workers/native/printed_output.h"
 #include "workers/native/result_batch.h"
+#include "workers/native/run_queue.h"
 #include "workers/native/thread_cpu_time.h"
 
 namespace remuda {
@@ -43,6 +44,7 @@ struct HandlerStates {
   ThreadStates shipped;
   PluginThreadStates plugins;
   std::unique_ptr<CoroutineRunner> coroutines;  // made for the first of them
+  RunQueue run_queue;
 };
 
 // One thread reads messages, another runs tasks.
@@ -129,7 +131,10 @@ void ProcessMode::RunTasks() {
   {
     HandlerStates states;
     TaskBatch batch;
-    while (WaitForBatch(&batch)) RunBatch(batch, states);
+    while (WaitForBatch(&batch)) {
+      states.run_queue.SinceLast();  // what came before is nobody's
+      RunBatch(batch, states);
+    }
   }
   handlers_.plugins.clear();
   _exit(0);
@@ -180,7 +185,11 @@ void ProcessMode::RunTask(const TaskBatch& batch, const TaskBatch::Task& task,
   HandlerResult result = Call(batch, task, states);
   const MonotonicTime end = clock_.Now();
   if (results_.empty()) oldest_result_ = end;
-  results_.Add(task.number, std::move(result), {.wall = end - start});
+  ResultBatch::Times times = {.wall = end - start};
+  if (times.wall >= RunQueue::kTaskMin) {
+    times.run_queue = states.run_queue.SinceLast();
+  }
+  results_.Add(task.number, std::move(result), times);
 }
 
 HandlerResult ProcessMode::Call(const TaskBatch& batch,

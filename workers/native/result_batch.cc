@@ -26,8 +26,8 @@ void ResultBatch::Append(uint64_t number, HandlerResult result,
                          bool is_returned, const Times& times) {
   const Range* last = ranges_.empty() ? nullptr : &ranges_.back();
   if (last == nullptr || last->first + last->count != number ||
-      last->is_returned != is_returned ||
-      last->result.ending != result.ending ||
+      last->is_returned != is_returned || last->times.run_queue ||
+      times.run_queue || last->result.ending != result.ending ||
       last->result.output != result.output ||
       last->result.error != result.error) {
     ranges_.push_back({.first = number,
@@ -40,6 +40,7 @@ void ResultBatch::Append(uint64_t number, HandlerResult result,
   ++range.count;
   range.times.wall += times.wall;
   range.times.cpu += times.cpu;
+  range.times.run_queue = times.run_queue;
   ++tasks_;
 }
 
@@ -73,6 +74,10 @@ std::string ResultBatch::Take(std::optional<Duration> cpu) {
                ",\"ending\":\"" + EndingName(range) +
                "\",\"wall_ns\":" + std::to_string(range.times.wall.count()) +
                ",\"cpu_ns\":" + std::to_string(used.count());
+    if (range.times.run_queue) {
+      message +=
+          ",\"run_queue_ns\":" + std::to_string(range.times.run_queue->count());
+    }
     if (!range.result.output.empty()) {
       message += ",\"output\":" + JsonString(range.result.output);
     }

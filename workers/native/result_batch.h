@@ -18,6 +18,7 @@ class ResultBatch {
   struct Times {
     Duration wall = Duration::zero();
     Duration cpu = Duration::zero();
+    std::optional<Duration> run_queue = {};  // of one that was worth a look
   };
 
   void Add(uint64_t number, HandlerResult result, const Times& times);

@@ -44,6 +44,21 @@ TEST(ResultBatchTest, EndsThatAreAlikeAreOne) {
   EXPECT_TRUE(batch.empty());
 }
 
+TEST(ResultBatchTest, WhatWaitedForAProcessorStandsAlone) {
+  ResultBatch batch;
+  batch.Add(1, Output("1"), {.run_queue = Duration(5)});
+  batch.Add(2, Output("1"), {.run_queue = Duration(0)});
+  batch.Add(3, Output("1"), {});
+  batch.Add(4, Output("1"), {});
+  const std::string frames = batch.Take();
+  EXPECT_NE(frames.find(R"({"id":"1","count":1,"ending":"succeeded",)"
+                        R"("wall_ns":0,"cpu_ns":0,"run_queue_ns":5)"),
+            std::string::npos)
+      << frames;
+  EXPECT_NE(frames.find(R"("cpu_ns":0,"run_queue_ns":0)"), std::string::npos);
+  EXPECT_NE(frames.find(R"({"id":"3","count":2)"), std::string::npos);
+}
+
 TEST(ResultBatchTest, TimeOfAllIsSharedOut) {
   ResultBatch batch;
   batch.Add(1, Output("1"), {});

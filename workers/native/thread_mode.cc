@@ -16,6 +16,7 @@
 #include "executors/handlers/run_blocking.h"
 #include "workers/native/modes.h"
 #include "workers/native/result_batch.h"
+#include "workers/native/run_queue.h"
 #include "workers/native/thread_cpu_time.h"
 
 namespace remuda {
@@ -46,6 +47,8 @@ class ThreadMode {
   struct States {
     ThreadStates shipped;
     PluginThreadStates plugins;
+    RunQueue run_queue;
+    bool measures = true;  // since tasks are long enough, as far as is known
   };
 
   void Handle(PoolMessage message);
@@ -53,7 +56,7 @@ class ThreadMode {
   void Cancel(uint64_t number) EXCLUDES(mutex_);
   void Drain() EXCLUDES(mutex_);
   void RunTasks() EXCLUDES(mutex_);
-  bool TakeTask(Given* given) EXCLUDES(mutex_);
+  bool TakeTask(Given* given, States& states) EXCLUDES(mutex_);
   void RunTask(const Given& given, States& states) EXCLUDES(mutex_);
   HandlerResult Call(const Given& given, States& states, TaskVoice& voice,
                      const std::stop_token& stop);
@@ -158,7 +161,7 @@ void ThreadMode::RunTasks() {
   {
     States states;
     Given given;
-    while (TakeTask(&given)) RunTask(given, states);
+    while (TakeTask(&given, states)) RunTask(given, states);
   }
   {
     MutexLock lock(mutex_);
@@ -174,10 +177,13 @@ void ThreadMode::EndProcess() {
 }
 
 // Returns false when all is done and no more will come.
-bool ThreadMode::TakeTask(Given* given) {
+bool ThreadMode::TakeTask(Given* given, States& states) {
   MutexLock lock(mutex_);
   ++idle_;
-  while (pending_.empty() && !draining_) changed_.Wait(mutex_);
+  while (pending_.empty() && !draining_) {
+    states.measures = true;
+    changed_.Wait(mutex_);
+  }
   --idle_;
   if (pending_.empty()) return false;
   *given = std::move(pending_.front());
@@ -193,12 +199,15 @@ void ThreadMode::RunTask(const Given& given, States& states) {
     stop = stops_.at(number).get_token();
   }
   TaskVoice voice(number, voices_, pipe_);
+  if (states.measures) states.run_queue.SinceLast();  // which is nobody's
   const MonotonicTime began = clock_.Now();
   const Duration cpu = ThreadCpuTime();
   HandlerResult result =
       stop.stop_requested() ? Stopped() : Call(given, states, voice, stop);
-  const ResultBatch::Times times = {.wall = clock_.Now() - began,
-                                    .cpu = ThreadCpuTime() - cpu};
+  ResultBatch::Times times = {.wall = clock_.Now() - began,
+                              .cpu = ThreadCpuTime() - cpu};
+  states.measures = times.wall >= RunQueue::kTaskMin;
+  if (states.measures) times.run_queue = states.run_queue.SinceLast();
   {
     MutexLock lock(mutex_);
     stops_.erase(number);
