@@ -423,6 +423,33 @@ class AnyMode:
         self.assertEqual(self.worker.process.wait(60), 0)
 
 
+class LoopOfItsOwn:
+    """Mixed into the tests of modes in which an async def has one."""
+
+    def test_for_how_long_its_loop_was_held(self):
+        self.write(
+            "h",
+            """
+            import asyncio, time
+            async def blocks():
+                await asyncio.sleep(0)
+                time.sleep(0.1)
+            async def child():
+                await asyncio.gather(blocks(), asyncio.sleep(0.2))
+            async def awaits(): await asyncio.sleep(0.5)
+            def plain(): time.sleep(0.1)
+            """,
+        )
+        for function in ("h:blocks", "h:child"):
+            end = self.worker.run(function)
+            self.assertGreaterEqual(end["loop_lag_ns"], 100_000_000, function)
+            self.assertLessEqual(end["loop_lag_ns"], end["wall_ns"])
+        end = self.worker.run("h:awaits")
+        # Of the half second in which it awaited, nothing held the loop.
+        self.assertLessEqual(end["loop_lag_ns"], end["wall_ns"] - 490_000_000)
+        self.assertNotIn("loop_lag_ns", self.worker.run("h:plain"))
+
+
 class ProcessModeTest(AnyMode, WorkerTest):
     mode = "process"
 
@@ -481,7 +508,7 @@ class ProcessModeTest(AnyMode, WorkerTest):
         self.assertEqual(self.worker.process.wait(60), 0)
 
 
-class ProcessModeAsyncTest(AnyMode, WorkerTest):
+class ProcessModeAsyncTest(LoopOfItsOwn, AnyMode, WorkerTest):
     mode = "process"
     prefix = "a_"
 
@@ -493,7 +520,7 @@ class ThreadModeTest(AnyMode, WorkerTest):
     mode = "threads"
 
 
-class ThreadModeAsyncTest(AnyMode, WorkerTest):
+class ThreadModeAsyncTest(LoopOfItsOwn, AnyMode, WorkerTest):
     mode = "threads"
     prefix = "a_"
 

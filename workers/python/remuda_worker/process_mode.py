@@ -177,10 +177,14 @@ class ProcessMode(Worker):
             if call.setups:
                 kwargs = {**kwargs, **self.setups.get(call.setups, function)}
             value = function.call(*call.args, **kwargs)
+            lag = None
             if function.form == "async" and hasattr(value, "__await__"):
                 value = self.runner.run(value)
+                lag = self.runner.lag_ns()
             self.in_task = False
             result = ending_of(function.name, value, task)
+            if lag is not None:
+                result["loop_lag_ns"] = lag
         except BaseException as error:  # the next task is not to blame
             self.in_task = False
             result = ending_of_error(error)

@@ -1,5 +1,36 @@
 """A loop for coroutines on a thread that otherwise runs plain functions."""
 
+import time
+
+
+class Holds:
+    """For how long a loop was held at a time, between looks for what is due.
+
+    A call that blocks holds it, and what computes; an `await` does not.
+    """
+
+    def __init__(self, loop):
+        self.longest_ns = 0
+        self.since = time.monotonic_ns()
+        selector = getattr(loop, "_selector", None)
+        self.is_known = selector is not None  # else it is no loop of asyncio's
+        if self.is_known:
+            self.look = selector.select
+            selector.select = self.select
+
+    def begin(self):
+        self.longest_ns, self.since = 0, time.monotonic_ns()
+
+    def end(self):
+        self.longest_ns = max(self.longest_ns, time.monotonic_ns() - self.since)
+
+    def select(self, timeout=None):
+        self.end()
+        try:
+            return self.look(timeout)
+        finally:
+            self.since = time.monotonic_ns()
+
 
 class Runner:
     """Runs coroutines one at a time, all on the same loop.
@@ -10,6 +41,12 @@ class Runner:
     def __init__(self):
         self.loop = None
         self.task = None
+        self.holds = None
+
+    def lag_ns(self):
+        """How late the latest coroutine would have made others on its loop."""
+        known = self.holds is not None and self.holds.is_known
+        return self.holds.longest_ns if known else None
 
     def run(self, coroutine):
         import asyncio
@@ -17,7 +54,9 @@ class Runner:
         if self.loop is None or self.loop.is_closed():
             self.loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self.loop)
+            self.holds = Holds(self.loop)
         loop = self.loop
+        self.holds.begin()
         if not asyncio.iscoroutine(coroutine):
             coroutine = awaited(coroutine)
         self.task = loop.create_task(coroutine)
@@ -29,6 +68,7 @@ class Runner:
                 self.end([self.task])
             raise
         finally:
+            self.holds.end()
             self.task = None
             self.end_others()
 

@@ -145,6 +145,7 @@ class ThreadMode(SideBySide):
         setups = Setups(runner.run)
         run_queue = RunQueue(threading.get_native_id())
         waited = True  # a new thread was woken as well
+        measures = False  # since tasks are long enough for it
         while True:
             with self.room:
                 if waited:
@@ -161,14 +162,15 @@ class ThreadMode(SideBySide):
                 task, call = self.pending.popleft()
                 if self.pending:
                     self.wake_one()
-            if waited:
+            if waited or measures:
                 run_queue.since_last()  # what came before is nobody's
-            self.run_task(task, call, runner, setups, run_queue)
+            measures = self.run_task(task, call, runner, setups, run_queue)
         setups.close()
         runner.close()
         run_queue.close()
 
     def run_task(self, task, call, runner, setups, run_queue):
+        """Whether it took long enough to measure what it waited for."""
         token = current.set(task)
         used = resource.getrusage(resource.RUSAGE_THREAD)
         cpu = time.thread_time_ns()
@@ -184,11 +186,13 @@ class ThreadMode(SideBySide):
         now = resource.getrusage(resource.RUSAGE_THREAD)
         ending["switches_voluntary"] = now.ru_nvcsw - used.ru_nvcsw
         ending["switches_involuntary"] = now.ru_nivcsw - used.ru_nivcsw
-        if time.monotonic_ns() - task.began > RUN_QUEUE_TASK_NS_MIN:
+        is_long = time.monotonic_ns() - task.began > RUN_QUEUE_TASK_NS_MIN
+        if is_long:
             waited = run_queue.since_last()
             if waited is not None:
                 ending["run_queue_ns"] = waited
         self.end_and_tell(task, ending)
+        return is_long
 
     def enter(self, task, runner):
         """From here on the task can be stopped; false if it is already."""
@@ -224,9 +228,13 @@ class ThreadMode(SideBySide):
             if call.setups:
                 kwargs = {**kwargs, **setups.get(call.setups, function)}
             value = function.call(*call.args, **kwargs)
-            if function.form == "async" and hasattr(value, "__await__"):
-                value = runner.run(value)
-            return ending_of(function.name, value, task)
+            if function.form != "async" or not hasattr(value, "__await__"):
+                return ending_of(function.name, value, task)
+            ending = ending_of(function.name, runner.run(value), task)
+            lag = runner.lag_ns()
+            if lag is not None:
+                ending["loop_lag_ns"] = lag
+            return ending
         except BaseException as error:  # the next task is not to blame
             return ending_of_error(error)
 
