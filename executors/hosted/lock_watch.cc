@@ -20,7 +20,10 @@ namespace {
 constexpr double kFading = 0.966;
 constexpr int kLooksPerSearch = 20;
 
-enum class Doing : uint8_t { kRunning, kLock, kElse, kUnknown };
+enum class Doing : uint8_t { kRunning, kLock, kOtherLock, kOutside, kUnknown };
+
+// By which the worker's own thread waits for messages.
+constexpr uint64_t kChannelFd = 3;
 
 // "running", or "202 0xADDRESS 0xOPERATION 0xVALUE 0xTIMEOUT ..."; proc(5).
 Doing DoingOf(std::string_view text) {
@@ -30,14 +33,17 @@ Doing DoingOf(std::string_view text) {
   for (uint64_t& number : numbers) {
     char* end = nullptr;
     number = std::strtoull(at, &end, 0);
-    if (end == at) return Doing::kElse;  // not in a call, but blocked
+    if (end == at) return Doing::kOutside;  // not in a call, but blocked
     at = end;
   }
-  if (numbers[0] != SYS_futex) return Doing::kElse;
+  if (numbers[0] == SYS_recvfrom && numbers[1] == kChannelFd) {
+    return Doing::kRunning;  // for all that tasks wait for
+  }
+  if (numbers[0] != SYS_futex) return Doing::kOutside;
   const uint64_t operation = numbers[2] & FUTEX_CMD_MASK;
   const bool has_limit = numbers[4] != 0;
   if (operation == FUTEX_WAIT_BITSET && has_limit) return Doing::kLock;
-  return operation == FUTEX_WAIT ? Doing::kLock : Doing::kElse;
+  return operation == FUTEX_WAIT ? Doing::kLock : Doing::kOtherLock;
 }
 
 Doing Read(int fd) {
@@ -78,19 +84,16 @@ void LockWatch::Look() {
   const Seen seen = LookAtAll();
   if (is_blind_) return;
   ++looks_;
-  const double tasks = static_cast<double>(tasks_);
-  const double for_lock = std::min<double>(seen.for_lock, tasks);
-  const double waiting = std::max(tasks - seen.running, for_lock);
-  waiting_ = waiting_ * kFading + waiting;
-  for_lock_ = for_lock_ * kFading + for_lock;
+  for_lock_ = for_lock_ * kFading + seen.for_lock;
+  outside_ = outside_ * kFading + seen.outside;
 }
 
 LockWatch::Seen LockWatch::LookAtAll() {
   Seen seen;
   for (auto at = threads_.begin(); at != threads_.end();) {
     const Doing doing = Read(at->second.get());
-    seen.running += doing == Doing::kRunning ? 1 : 0;
     seen.for_lock += doing == Doing::kLock ? 1 : 0;
+    seen.outside += doing == Doing::kOutside ? 1 : 0;
     // It has ended, or may not be looked at.
     at = doing == Doing::kUnknown ? threads_.erase(at) : std::next(at);
   }
@@ -119,7 +122,8 @@ void LockWatch::FindThreads() {
 std::optional<double> LockWatch::share() const {
   if (!had_several_) return 0;
   if (is_blind_ || looks_ < kLooksMin) return std::nullopt;
-  return waiting_ > 0 ? for_lock_ / waiting_ : 0;
+  const double both = for_lock_ + outside_;
+  return both > 0 ? for_lock_ / both : 0;
 }
 
 }  // namespace remuda

@@ -18,9 +18,10 @@ namespace remuda {
 // call that each is in, some twenty times a second while several tasks run, so
 // it needs nothing of an interpreter that is busy. A thread that wants the lock
 // waits on a futex with a time limit (every 5 ms it asks the holder to let
-// go), or for the mutex that guards it; who waits for a socket, a timer, a
-// queue or an ordinary lock does not. A `threading` lock that is taken with a
-// timeout looks the same, and is counted as the interpreter's.
+// go), or for the mutex that guards it; who waits for a socket, a timer or a
+// process is in another call. A `threading` lock that is taken with a timeout
+// looks the same, and is counted as the interpreter's. Who waits for any other
+// lock waits for a thread that is seen itself, and says nothing.
 //
 // Thread: confined to the loop's.
 // Lifetime: the loop outlives it. The process may end first.
@@ -44,15 +45,16 @@ class LockWatch {
   // Looks now. For tests; else its own timer does.
   void Look();
 
-  // The share of their waiting that tasks spent on the lock, in the last two
-  // seconds or so of looking; none while there was never more than one task.
-  // Unknown before kLooksMin looks, and where the machine does not let it look.
+  // Of the threads that waited for the lock or for something outside of the
+  // process, the share of the former, in the last two seconds or so of
+  // looking; none while there was never more than one task. Unknown before
+  // kLooksMin looks, and where the machine does not let it look.
   std::optional<double> share() const;
 
  private:
   struct Seen {
-    int running = 0;
     int for_lock = 0;
+    int outside = 0;
   };
 
   void Arm();
@@ -68,8 +70,8 @@ class LockWatch {
   int looks_ = 0;
   int looks_until_search_ = 0;
   bool is_blind_ = false;
-  double waiting_ = 0;   // tasks seen waiting; older looks weigh less
-  double for_lock_ = 0;  // of those, for the lock
+  double for_lock_ = 0;  // threads seen so; older looks weigh less
+  double outside_ = 0;
 };
 
 }  // namespace remuda

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <functional>
@@ -18,13 +19,17 @@ namespace {
 // This process, with threads that wait as those of an interpreter do.
 class LockWatchTest : public ::testing::Test {
  protected:
+  LockWatchTest() { EXPECT_EQ(pipe(pipe_.data()), 0); }
+
   ~LockWatchTest() override {
+    close(pipe_[1]);  // ends all reading
     {
       std::lock_guard lock(mutex_);
       is_over_ = true;
     }
     changed_.notify_all();
     for (std::thread& thread : threads_) thread.join();
+    close(pipe_[0]);
   }
 
   void Start(const std::function<void()>& wait) {
@@ -41,9 +46,17 @@ class LockWatchTest : public ::testing::Test {
     while (!is_over_) changed_.wait_for(lock, std::chrono::minutes(1));
   }
 
-  void WaitForElse() {
+  // As a thread without a task waits for one, and who waits for a lock of the
+  // user's code.
+  void WaitForOthers() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return is_over_; });
+  }
+
+  void WaitOutside() {
+    char byte = 0;
+    while (read(pipe_[0], &byte, 1) > 0) {
+    }
   }
 
   // Looks until threads have settled and the first looks weigh nothing.
@@ -65,6 +78,7 @@ class LockWatchTest : public ::testing::Test {
   bool is_over_ = false;
   std::atomic<int> starting_ = 0;
   std::vector<std::thread> threads_;
+  std::array<int, 2> pipe_ = {};
 };
 
 TEST_F(LockWatchTest, ThreadsThatWaitForTheLockAreTold) {
@@ -75,14 +89,16 @@ TEST_F(LockWatchTest, ThreadsThatWaitForTheLockAreTold) {
 }
 
 TEST_F(LockWatchTest, OtherWaitsAreNotTheLocks) {
-  for (int i = 0; i < 4; ++i) Start([this] { WaitForElse(); });
+  for (int i = 0; i < 4; ++i) Start([this] { WaitOutside(); });
   LockWatch watch(loop_, getpid());
   watch.SetRunning(4);
   EXPECT_NEAR(Settled(watch, 0).value_or(-1), 0, 0.01);
 }
 
-TEST_F(LockWatchTest, TheShareIsOfTasksThatWait) {
-  for (int i = 0; i < 3; ++i) Start([this] { WaitForElse(); });
+// Threads without a task are many, and no measure of what tasks wait for.
+TEST_F(LockWatchTest, TheShareIsOfWhatCanBeToldApart) {
+  for (int i = 0; i < 3; ++i) Start([this] { WaitOutside(); });
+  for (int i = 0; i < 9; ++i) Start([this] { WaitForOthers(); });
   Start([this] { WaitForLock(); });
   LockWatch watch(loop_, getpid());
   watch.SetRunning(4);
@@ -106,7 +122,7 @@ TEST_F(LockWatchTest, WhereItMayNotLookItSaysNothing) {
 }
 
 TEST_F(LockWatchTest, ItLooksByItselfWhileSeveralRun) {
-  for (int i = 0; i < 2; ++i) Start([this] { WaitForElse(); });
+  for (int i = 0; i < 2; ++i) Start([this] { WaitForOthers(); });
   LockWatch watch(loop_, getpid());
   watch.SetRunning(2);
   std::function<void()> stop = [&] {
