@@ -8,14 +8,21 @@
 #include "jobs/executor_choice.h"
 #include "jobs/job_json.h"
 #include "jobs/job_type.h"
+#include "jobs/json_text.h"
 
 namespace remuda {
 namespace {
 
 // Where work of this job could run beside where it does. Only what is known to
-// be an async def goes to `async`.
-std::vector<ExecutorKind> OthersFor(const Job& job, const JobType& type) {
+// be an async def goes to `async`; what is set up for a loop stays on one, as
+// sessions and connections do.
+std::vector<ExecutorKind> OthersFor(const Job& job, const JobType& type,
+                                    ExecutorKind executor) {
   std::vector<ExecutorKind> kinds;
+  if (executor == ExecutorKind::kAsync && type.runs_user_code &&
+      JsonMember(job.with, "setup")) {
+    return kinds;
+  }
   const auto facts = FactsOf(job, type);
   const auto choice = ChooseExecutor(job, type);
   const auto others = OtherExecutors(job, type);
@@ -63,7 +70,7 @@ absl::StatusOr<JudgedWork> JudgeOne(StoreReader& reader,
     // is certain.
     if (const JobType* type = FindJobType(job->type)) {
       work.runs_user_code = type->runs_user_code;
-      work.others = OthersFor(*job, *type);
+      work.others = OthersFor(*job, *type, work.executor);
     }
   }
   const auto summary = reader.FindJob(stored.job);

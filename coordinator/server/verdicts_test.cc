@@ -54,6 +54,7 @@ class VerdictsTest : public ::testing::Test {
     uint64_t tasks = 40;
     Duration wall = milliseconds(100);
     Usage usage;
+    std::string more = {};  // of its parameters
   };
 
   // The job and its attempts, two at a time.
@@ -61,7 +62,7 @@ class VerdictsTest : public ::testing::Test {
     Job job = {.name = "test", .type = ran.type};
     job.tasks = {.kind = TaskSource::Kind::kRange,
                  .to = static_cast<int64_t>(ran.tasks) - 1};
-    job.with = "{\"function\":\"" + ran.function + "\"}";
+    job.with = "{\"function\":\"" + ran.function + "\"" + ran.more + "}";
     job.concurrency = 2;
     JobAccepted accepted =
         TestAccepted(id, "key" + std::to_string(id.value), job, ran.tasks);
@@ -144,6 +145,18 @@ TEST_F(VerdictsTest, APlainFunctionIsNeverToldToBeAsync) {
   for (const json& one : Ask({1}).at(0)["predictions"]) {
     EXPECT_NE(one["executor"], "async");
   }
+}
+
+TEST_F(VerdictsTest, WhatIsSetUpForALoopStaysThere) {
+  const Usage waits = {.cpu = milliseconds(1)};
+  Run({1}, {.executor = ExecutorKind::kAsync, .usage = waits});
+  EXPECT_FALSE(Ask({1}).at(0)["predictions"].empty());
+  Run({2}, {.executor = ExecutorKind::kAsync,
+            .usage = waits,
+            .more = R"(,"setup":{"session":"a:open"})"});
+  EXPECT_TRUE(Ask({2}).at(0)["predictions"].empty());
+  Run({3}, {.usage = kTakesTurns, .more = R"(,"setup":{"db":"a:open"})"});
+  EXPECT_FALSE(Ask({3}).at(0)["predictions"].empty());
 }
 
 TEST_F(VerdictsTest, ATypeThatIsNotKnownHereHasNoOthers) {

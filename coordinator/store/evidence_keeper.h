@@ -33,7 +33,8 @@ class EvidenceKeeper {
  public:
   static constexpr Duration kKeptBackMax = std::chrono::seconds(1);
   // Shorter pauses between attempts of a job belong to its active time.
-  static constexpr Duration kPauseMax = std::chrono::milliseconds(100);
+  // As long as a loop may compute before it tells of any end.
+  static constexpr Duration kPauseMax = std::chrono::seconds(1);
   // Jobs with fewer attempts have no row of their own.
   static constexpr double kJobAttemptsMin = 8;
   // When a job begins, what is older counts as no more attempts than this, or
