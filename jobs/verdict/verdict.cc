@@ -32,8 +32,16 @@ constexpr double kLockError = 0.15;
 constexpr double kBusyMin = 0.85;
 // The same of loops, which also wait for the kernel and each other's answers.
 constexpr double kLoopBusyMin = 0.7;
-// Where the lock takes less than this it is not what limits.
+// The same of threads that take turns, which costs time itself.
+constexpr double kTurnsBusyMin = 0.6;
+// What it leaves of the cores: one that comes back from a wait stands for up to
+// 5 ms behind one that computes (Beazley 2010: the convoy effect).
+constexpr double kTurnsWorst = 0.7;
+constexpr double kTurnsMean = 0.9;
+// Where the lock takes less than this it is not what limits; and less than
+// that is chance.
 constexpr double kLockNoticed = 0.2;
+constexpr double kLockSeen = 0.02;
 // A larger share of the time that attempts were ready means that others, or
 // too many of its own, use the cores.
 constexpr double kQueueMax = 0.1;
@@ -42,6 +50,8 @@ constexpr double kQueueNoticed = 0.05;
 constexpr double kFilledMin = 0.5;
 constexpr RealSeconds kTinyMax{0.001};
 constexpr RealSeconds kBatchTime{0.010};
+// No executor needs so long for one task: then there were no more tasks.
+constexpr RealSeconds kOverheadMax{0.0005};
 constexpr uint64_t kBatchTasksMax = 10'000;
 constexpr double kProcessBytesMin = 12 << 20;  // an idle interpreter
 
@@ -82,7 +92,9 @@ Interval CoresOf(const WorkToJudge& work, ExecutorKind kind) {
   if (kind == kThreadPool && work.is_python) {
     least = std::min(most, Processes(work, kind));
   }
-  return {least, (least + most) / 2, most};
+  const double middle = (least + most) / 2;
+  if (kind != kThreadPool || !work.is_python) return {least, middle, most};
+  return {least * kTurnsWorst, middle * kTurnsMean, most};
 }
 
 template <typename Sum>
@@ -118,11 +130,49 @@ Measures MeasuresOf(const WorkToJudge& work) {
                             measures.lock.value_or(0));
     }
   }
+  if (evidence.loop_lag.wall >= evidence.wall / 2 &&
+      evidence.loop_lag.attempts > 0) {
+    measures.lag = evidence.loop_lag.sum / evidence.loop_lag.attempts;
+  }
   if (evidence.memory_bytes.attempts > 0) {
     measures.memory_bytes =
         evidence.memory_bytes.sum / evidence.memory_bytes.attempts;
   }
   return measures;
+}
+
+// Whether computing is what it does, as far as it can.
+bool IsBusy(const WorkToJudge& work, const Measures& measures) {
+  const double least = work.executor == kAsync ? kLoopBusyMin : kBusyMin;
+  return measures.cores_used >= least * CoresOf(work, work.executor).high;
+}
+
+// Whether threads take turns: their processes compute as much as if each had
+// one thread, while others wait for its lock.
+bool IsLockBound(const WorkToJudge& work, const Measures& measures) {
+  if (work.executor != kThreadPool || !work.is_python) return false;
+  const double turns = Processes(work, work.executor);
+  const double lock = measures.lock.value_or(0);
+  return (lock >= kLockNoticed &&
+          measures.cores_used >= kTurnsBusyMin * turns) ||
+         (lock >= kLockSeen && measures.cores_used >= kBusyMin * turns &&
+          measures.cores_used <= 1.1 * turns &&
+          turns < CoresOf(work, work.executor).high);
+}
+
+// Whether its loops stand still in calls that block, and do not compute.
+bool IsStuck(const WorkToJudge& work, const Measures& measures) {
+  return work.executor == kAsync && work.blocks_its_loop &&
+         measures.cores_used < 0.5 * CoresOf(work, work.executor).high;
+}
+
+// Whether what threads wait for is one another: all cores compute, and next to
+// nobody stands in the queue for them. Were it anything outside, those that it
+// lets go would queue for the cores.
+bool IsTakingTurns(const WorkToJudge& work, const Measures& measures) {
+  return work.executor == kThreadPool && IsBusy(work, measures) &&
+         measures.other.value_or(0) >
+             4 * (measures.queue.value_or(0) + measures.lock.value_or(0));
 }
 
 // What one attempt takes if nothing is in its way, in seconds.
@@ -133,16 +183,25 @@ Interval AloneOf(const WorkToJudge& work, const Measures& measures) {
   double low = ready;
   double high = ready;
   std::optional<double> guess;
-  if (work.executor == kThreadPool && work.is_python) {
+  if (work.executor == kThreadPool) {
     const double lock = measures.lock.value_or(0) * mean;
-    low = measures.lock ? ready - lock * (1 + kLockError) : cpu;
-    high = measures.lock ? ready - lock * (1 - kLockError) : ready;
-    if (measures.lock) guess = ready - lock;
+    const bool is_known =
+        work.is_python ? measures.lock.has_value() : measures.queue.has_value();
+    low = is_known ? ready - lock * (1 + kLockError) : cpu;
+    high = ready - lock * (1 - kLockError);
+    if (is_known) guess = ready - lock;
+    if (IsTakingTurns(work, measures)) guess = low = cpu;
+  } else if (IsStuck(work, measures)) {
+    // The utilization law: a loop that never rests holds each attempt for its
+    // part of the time.
+    low = Processes(work, kAsync) / measures.per_second;
+    guess = low;
   } else if (work.executor == kAsync) {
     // Waiting for its turn looks like waiting for anything else; how much of
     // it there is follows from how busy the loop is.
     const double busy = measures.cores_used / CoresOf(work, work.executor).high;
     low = busy < 0.5 ? cpu + (ready - cpu) * (1 - busy) : cpu;
+    if (busy >= 0.5 && measures.lag) guess = ready - measures.lag->count();
   }
   low = std::max(low, std::max(cpu, 1e-9));
   high = std::max(high, low);
@@ -165,37 +224,78 @@ double Crowding(const Measures& measures) {
   return ready > 0 ? queue / ready : 0;
 }
 
+// The cores that it gets there, if others want them too.
+Interval CrowdedCores(const WorkToJudge& work, const Measures& measures,
+                      Interval cores) {
+  const double crowding = Crowding(measures);
+  if (crowding <= kQueueMax) return cores;
+  const double used = measures.cores_used;
+  // Who is ready gets so much of a core as now, if all goes well; perhaps it
+  // gets no more in all than it has.
+  double guess = cores.middle * (1 - crowding);
+  // More of its own than there are cores would queue on a machine of their own.
+  const double ready = measures.at_once * (*measures.cpu + *measures.queue);
+  const auto all = static_cast<double>(work.cores);
+  if (ready > 1.5 * all) guess = (used + cores.middle) / 2;
+  cores.low = std::min(cores.low, used);
+  cores.middle = std::clamp(guess, used, std::max(used, cores.high));
+  cores.high = std::max(cores.middle, cores.high);
+  return cores;
+}
+
+// For how long one attempt would hold a loop of Python's, in seconds: while it
+// computes, and in calls that block.
+Interval HoldsOf(const WorkToJudge& work, const Measures& measures,
+                 double cpu) {
+  if (!work.is_python || work.executor == kAsync) return {cpu, cpu, cpu};
+  const Interval alone = AloneOf(work, measures);
+  if (!measures.lag) return {cpu, cpu, std::max(cpu, alone.high)};
+  // Turns that it waited for are no calls.
+  const double turns = measures.queue.value_or(0) + measures.lock.value_or(0);
+  const double held =
+      std::clamp(measures.lag->count() - turns * measures.mean.count(), cpu,
+                 std::max(cpu, alone.high));
+  return {cpu, held < alone.middle / 2 ? cpu : held, held};
+}
+
+// How much of what is there its attempts made use of. What kept slots empty
+// here, as the last tasks of a job, may do so there; but where the cores, the
+// lock or the loops are in use all the time, so that those who bring new tasks
+// wait for them too, it is their use that counts.
+double FilledOf(const WorkToJudge& work, const Measures& measures) {
+  double filled = measures.at_once / measures.at_once_max;
+  if (IsLockBound(work, measures) || IsStuck(work, measures)) {
+    filled = 1;
+  } else if (IsBusy(work, measures) && work.executor != kProcessPool) {
+    filled = std::max(filled,
+                      measures.cores_used / CoresOf(work, work.executor).high);
+  }
+  return std::min(filled, 1.0);
+}
+
 Interval GainOn(const WorkToJudge& work, const Measures& measures,
                 ExecutorKind kind) {
   const double most = AtOnceMax(work, kind);
   const Interval alone = AloneOf(work, measures);
-  Interval cores = CoresOf(work, kind);
-  if (const double crowding = Crowding(measures); crowding > kQueueMax) {
-    // Others want the cores too. Who is ready gets so much of one as now, if
-    // all goes well; perhaps it gets no more in all than it has.
-    const double used = measures.cores_used;
-    cores.low = std::min(cores.low, used);
-    cores.middle = std::clamp(cores.middle * (1 - crowding), used,
-                              std::max(used, cores.high));
-    cores.high = std::max(cores.middle, cores.high);
-  }
+  const Interval cores = CrowdedCores(work, measures, CoresOf(work, kind));
   double cpu = *measures.cpu * measures.mean.count();
   if (work.runs_user_code) cpu += kOverheadSeconds[static_cast<size_t>(kind)];
   cpu = std::max(cpu, 1e-9);
+  Interval loops = {1e12, 1e12, 1e12};  // where there are none, no bound
+  if (kind == kAsync) {
+    const Interval holds = HoldsOf(work, measures, cpu);
+    const double count = CoresOf(work, kind).high;
+    loops = {count / holds.high, count / holds.middle, count / holds.low};
+  }
   const double now = measures.per_second;
   const double error = ErrorOf(work.evidence);
-  // What kept slots empty here, as the last tasks of a job, may do so there;
-  // but where threads take turns, so do those that bring them new tasks.
-  const double filled =
-      measures.lock.value_or(0) >= kLockNoticed
-          ? 1
-          : std::min(measures.at_once / measures.at_once_max, 1.0);
-  return {
-      .low = std::min(most / alone.high, cores.low / cpu) / now * filled *
-             (1 - error),
-      .middle =
-          std::min(most / alone.middle, cores.middle / cpu) / now * filled,
-      .high = std::min(most / alone.low, cores.high / cpu) / now * (1 + error)};
+  const double filled = FilledOf(work, measures);
+  const auto gain = [&](double each, double of_cores, double of_loops) {
+    return std::min({most / each, of_cores / cpu, of_loops}) / now;
+  };
+  return {.low = gain(alone.high, cores.low, loops.low) * filled * (1 - error),
+          .middle = gain(alone.middle, cores.middle, loops.middle) * filled,
+          .high = gain(alone.low, cores.high, loops.high) * (1 + error)};
 }
 
 Interval MemoryOn(const WorkToJudge& work, const Measures& measures,
@@ -214,15 +314,10 @@ Interval MemoryOn(const WorkToJudge& work, const Measures& measures,
   return {low, (low + high) / 2, high};
 }
 
-// Whether computing is what it does, as far as it can.
-bool IsBusy(const WorkToJudge& work, const Measures& measures) {
-  const double least = work.executor == kAsync ? kLoopBusyMin : kBusyMin;
-  return measures.cores_used >= least * CoresOf(work, work.executor).high;
-}
-
 Bound BoundOf(const WorkToJudge& work, const Measures& measures) {
   const double cores = CoresOf(work, work.executor).high;
-  if (measures.lock.value_or(0) >= kLockNoticed) return Bound::kLock;
+  if (IsLockBound(work, measures)) return Bound::kLock;
+  if (IsStuck(work, measures)) return Bound::kLoop;
   if (IsBusy(work, measures)) {
     const bool all = cores >= static_cast<double>(work.cores);
     return work.executor == kAsync && !all ? Bound::kLoop : Bound::kCores;
@@ -237,11 +332,12 @@ Bound BoundOf(const WorkToJudge& work, const Measures& measures) {
 bool IsTooSmall(const WorkToJudge& work, Verdict& verdict) {
   const Measures& measures = verdict.measures;
   const double mean = measures.mean.count();
-  if (work.executor != kProcessPool || !work.runs_user_code) return false;
+  if (!work.runs_user_code) return false;
   if (measures.mean >= kTinyMax || measures.per_second <= 0) return false;
-  const double slot = measures.at_once_max / measures.per_second;
+  const double slot = CoresOf(work, work.executor).high / measures.per_second;
   const double overhead = slot - mean;
-  if (overhead < mean) return false;
+  if (overhead < mean || overhead > kOverheadMax.count()) return false;
+  verdict.kept = RealSeconds(slot);
   const double wanted = std::ceil(kBatchTime.count() / std::max(mean, 1e-7));
   verdict.batch_tasks =
       std::clamp<uint64_t>(static_cast<uint64_t>(wanted), 2, kBatchTasksMax);
@@ -281,11 +377,14 @@ void Advise(const WorkToJudge& work, Verdict& verdict) {
 std::optional<VerdictCode> WhyNot(const WorkToJudge& work,
                                   const Measures& measures) {
   if (measures.attempts < kAttemptsToJudgeMin ||
-      work.evidence.wall < kTimeToJudgeMin || measures.per_second <= 0) {
+      std::max(work.evidence.wall, work.evidence.active) < kTimeToJudgeMin ||
+      measures.per_second <= 0) {
     return VerdictCode::kTooFew;
   }
   if (!measures.cpu) return VerdictCode::kCpuUnknown;
-  if (measures.at_once < kFilledMin * measures.at_once_max) {
+  const bool is_full = measures.at_once >= kFilledMin * measures.at_once_max;
+  if (!is_full && !IsBusy(work, measures) && !IsLockBound(work, measures) &&
+      !IsStuck(work, measures)) {
     return VerdictCode::kTooLittleToDo;
   }
   return std::nullopt;
@@ -294,9 +393,14 @@ std::optional<VerdictCode> WhyNot(const WorkToJudge& work,
 // The best of the others, if one is surely worth it.
 void Choose(Verdict& verdict) {
   const Prediction* best = nullptr;
+  const Prediction* little = nullptr;
   bool may_be_better = false;
   for (const Prediction& one : verdict.predictions) {
     may_be_better |= one.gain.middle >= kGainMin;
+    if (one.gain.low > 1 &&
+        (little == nullptr || one.gain.middle > little->gain.middle)) {
+      little = &one;
+    }
     if (one.gain.low < kGainMin) continue;
     if (best == nullptr || one.gain.middle > best->gain.middle) best = &one;
   }
@@ -306,6 +410,7 @@ void Choose(Verdict& verdict) {
     verdict.gain = best->gain;
   } else {
     verdict.code = may_be_better ? VerdictCode::kUndecided : VerdictCode::kStay;
+    if (little != nullptr) verdict.leaning = little->executor;
   }
 }
 

@@ -46,10 +46,11 @@ struct Measures {
   double at_once_max = 0;  // what slots, spec and tasks allow
   double cores_used = 0;
   std::optional<double> cpu;
-  std::optional<double> queue;  // ready, without a core
-  std::optional<double> lock;   // waiting for Python's lock
-  std::optional<double> other;  // waiting for anything else
-  double memory_bytes = 0;      // of a process; 0: unknown
+  std::optional<double> queue;       // ready, without a core
+  std::optional<double> lock;        // waiting for Python's lock
+  std::optional<double> other;       // waiting for anything else
+  std::optional<RealSeconds> lag{};  // the latest that its loop was
+  double memory_bytes = 0;           // of a process; 0: unknown
 };
 
 // What limits the throughput.
@@ -89,8 +90,10 @@ struct Verdict {
   Measures measures;
   std::vector<Prediction> predictions;  // of the others
   std::optional<ExecutorKind> best;     // if kMove
+  std::optional<ExecutorKind> leaning;  // if not: better, surely by little
   Interval gain = {1, 1, 1};            // of following the verdict
   uint64_t batch_tasks = 0;             // that one should hold, if kBatch
+  RealSeconds kept{};                   // a core by one task, if kBatch
   double cpus_used = 0;                 // by a task, if kMoreCpus
   uint64_t enough_at_once = 0;          // if kLessAtOnce
   std::vector<Advice> advice;

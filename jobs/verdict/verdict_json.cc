@@ -43,6 +43,8 @@ Json MeasuresOf(const JudgedWork& judged) {
       {"run_queue_share", JsonOf(measures.queue)},
       {"gil_wait_share", JsonOf(measures.lock)},
       {"other_wait_share", JsonOf(measures.other)},
+      {"loop_lag_seconds",
+       measures.lag ? Json(measures.lag->count()) : Json(nullptr)},
       {"process_bytes", measures.memory_bytes > 0 ? Json(measures.memory_bytes)
                                                   : Json(nullptr)}};
 }
@@ -68,7 +70,11 @@ std::string VerdictToJson(const JudgedWork& judged) {
       {"bound", Name(verdict.bound)},
       {"sentence", VerdictSentence(WorkTitle(judged), judged.work, verdict)},
       {"best", verdict.best ? Json(Name(*verdict.best)) : Json(nullptr)},
+      {"leaning",
+       verdict.leaning ? Json(Name(*verdict.leaning)) : Json(nullptr)},
       {"gain", JsonOf(verdict.gain)},
+      {"batch_tasks",
+       verdict.batch_tasks > 0 ? Json(verdict.batch_tasks) : Json(nullptr)},
       {"predictions", Json::array()},
       {"advice", Json::array()},
       {"measures", MeasuresOf(judged)}};

@@ -92,15 +92,16 @@ std::string MoveText(const WorkToJudge& work, const Verdict& verdict) {
 std::string StayText(const Verdict& verdict) {
   const Prediction* best = BestOf(verdict);
   if (best == nullptr) return "it can run on no other executor: stay";
-  return Named(best->executor) + " predicted " + GainText(best->gain) +
-         ": stay";
+  const std::string text =
+      Named(best->executor) + " predicted " + GainText(best->gain);
+  if (!verdict.leaning) return text + ": stay";
+  return text + ": a little better, if that is worth a change";
 }
 
 std::string BatchText(const WorkToJudge& work, const Verdict& verdict) {
   const Measures& measures = verdict.measures;
-  const double slot = measures.at_once_max / measures.per_second;
-  return "tasks of " + Time(measures.mean) + " each keep a slot for " +
-         Time(RealSeconds(slot)) + "; tasks that do the work of about " +
+  return "tasks of " + Time(measures.mean) + " each keep a core for " +
+         Time(verdict.kept) + "; tasks that do the work of about " +
          std::to_string(verdict.batch_tasks) + " predicted " +
          GainText(verdict.gain) + ": give each task more to do" +
          (work.is_python ? ", as a list of items" : "");

@@ -67,7 +67,7 @@ TEST(VerdictWords, TinyTasksAndHungryOnesAreTold) {
   WorkToJudge work = WorkOf({.locked = 20e-6},
                             {.executor = kProcessPool, .at_once = 2}, 40'000);
   work.evidence.active *= 5;
-  EXPECT_NE(Sentence(work).find("tasks of 20 us each keep a slot for 100 us; "
+  EXPECT_NE(Sentence(work).find("tasks of 20 us each keep a core for 100 us; "
                                 "tasks that do the work of about 500"),
             std::string::npos)
       << Sentence(work);
