@@ -7,16 +7,21 @@ import asyncio
 import functools
 import hashlib
 import json
+import os
 import re
 import subprocess
+import sys
+import tempfile
 import threading
 import time
+import urllib.request
 import zlib
 
 
 @functools.lru_cache(None)
 def text(size):
-    return ("The quick brown fox jumps over 13 lazy dogs. " * (size // 45 + 1))[:size]
+    words = "The quick brown fox jumps over 13 lazy dogs. "
+    return (words * (size // len(words) + 1))[:size]
 
 
 @functools.lru_cache(None)
@@ -81,16 +86,30 @@ def numpy_small(_n):
 
 
 def sleeping(_n):
-    time.sleep(0.05)
+    time.sleep(0.03)
 
 
-def reading(n):
-    with open(__file__, "rb") as file:
-        for _ in range(500):
+def reading(_n):
+    size = 0
+    with open(sys.executable, "rb", buffering=0) as file:
+        for _ in range(8):
             file.seek(0)
-            file.read()
-    time.sleep(0.02)  # the disk it would come from
-    return n
+            while block := file.read(1 << 16):
+                size += len(block)
+    return size
+
+
+def syncing(_n):
+    with tempfile.TemporaryFile(dir="/var/tmp") as file:
+        for _ in range(4):
+            file.write(b"x" * 4096)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def http(_n, url):
+    with urllib.request.urlopen(url) as answer:
+        return len(answer.read())
 
 
 def subprocesses(_n):
@@ -114,8 +133,17 @@ def tiny(n):
     return n
 
 
+def tiny_many(n, size):
+    return [tiny(n) for _ in range(size)]
+
+
+def bursty(n):
+    # One in twenty takes half of the time that all do.
+    return sum(i * i for i in range(3_800_000 if n % 20 == 7 else 200_000))
+
+
 async def async_sleeping(_n):
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.03)
 
 
 async def async_counting(_n):
@@ -124,4 +152,22 @@ async def async_counting(_n):
 
 
 async def async_blocking(_n):
-    time.sleep(0.05)
+    time.sleep(0.03)
+
+
+async def get(url):
+    import aiohttp
+
+    async with aiohttp.ClientSession() as session:
+        async with session.get(url) as answer:
+            return await answer.text()
+
+
+async def async_http(_n, url):
+    return len(await get(url))
+
+
+async def crawling(_n, url):
+    from bs4 import BeautifulSoup
+
+    return str(BeautifulSoup(await get(url), "html.parser").title.string)

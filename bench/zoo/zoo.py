@@ -1,174 +1,298 @@
 #!/usr/bin/python3
 """Marks the verdict against the truth.
 
-Runs each workload of animals.py on each executor that it may run on, alone on
-this machine, and asks for the verdict on each run. What it predicts for the
-others is set beside what those measured. `--facts` runs the tutorial's own
-code instead, on threads of one interpreter and on the loop.
+Runs each workload of animals.py and animals.cc on each executor that it may run
+on, in turn, on one agent that is warm, and asks for the verdict on each run.
+What it predicts for the others is set beside what those measured: tasks a
+second over the whole of a job, the median of its runs. The verdict that counts
+is that on the run in the middle. `--facts` runs the tutorial's own code
+instead, on threads of one interpreter and on the loop.
 
-    bazel build //cli:remuda && bench/zoo/zoo.py [--only NAME,...] [--facts]
+    bazel build //cli:remuda //bench/zoo:animals.so && bench/zoo/zoo.py
+    bench/zoo/zoo.py --part 1/4 --json > 1.json; bench/zoo/zoo.py --show *.json
 """
 
 import argparse
+import contextlib
 import json
+import os
 import pathlib
 import subprocess
 import sys
-import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+HERE = ROOT / "bench/zoo"
 sys.path.insert(0, str(ROOT / "acceptance"))
 
 from cluster import Cluster, free_port, job_text  # noqa: E402
 
 PYTHON = "/usr/bin/python3"
-PLAIN = ["thread-pool", "process-pool"]
-ANY = ["async", "thread-pool", "process-pool"]
+PLUGIN = os.environ.get("ZOO_PLUGIN", ROOT / "bazel-bin/bench/zoo/animals.so")
+THREADS, PROCESSES, LOOP = "thread-pool", "process-pool", "async"
 
-# name, tasks of a run, executors
+
+class Animal:
+    """A workload: how many tasks make a run of some two seconds on each
+    executor, and what else its spec says."""
+
+    def __init__(self, name, threads=None, processes=None, loop=None, *,
+                 amount=None, concurrency=None, args=()):
+        self.name = name
+        counts = {LOOP: loop, THREADS: threads, PROCESSES: processes}
+        self.tasks = {kind: count for kind, count in counts.items() if count}
+        self.amount = amount
+        self.lines = [f"concurrency: {concurrency}"] if concurrency else []
+        self.args = ", ".join(["'{{item}}'", *args])
+
+    def spec(self, executor, count, url="", function=None, size=None):
+        prefer = "auto" if executor == "auto" else f"{{prefer: {executor}}}"
+        lines = [f"executor: {prefer}",
+                 f"tasks: {{range: {{from: 1, to: {count}}}}}", *self.lines]
+        if self.amount:
+            return job_text(self.name, f"zoo.{self.name}", [
+                *lines, f"with: {{amount: {self.amount}, n: '{{{{item}}}}'}}"])
+        args = self.args.replace("URL", url) + (f", {size}" if size else "")
+        return job_text(self.name.replace("_", "-"), "python", [
+            *lines, f"with: {{function: 'animals:{function or self.name}', "
+            f"path: ['{HERE}'], python: {PYTHON}, args: [{args}]}}"])
+
+
 ANIMALS = [
-    ("cpu_heavy", 40, PLAIN), ("json_parse", 100, PLAIN),
-    ("regex", 60, PLAIN), ("hashing", 60, PLAIN), ("compressing", 40, PLAIN),
-    ("thumbnail", 60, PLAIN), ("numpy_large", 60, PLAIN),
-    ("numpy_small", 60, PLAIN), ("sleeping", 80, PLAIN),
-    ("reading", 120, PLAIN), ("subprocesses", 400, PLAIN),
-    ("wait_and_count", 120, PLAIN), ("one_lock", 100, PLAIN),
-    ("tiny", 20_000, PLAIN), ("async_sleeping", 80, ANY),
-    ("async_counting", 100, ANY), ("async_blocking", 40, ANY),
+    Animal("cpu_heavy", 120, 120, concurrency=2),
+    Animal("json_parse", 800, 800),
+    Animal("regex", 120, 120, concurrency=2),
+    Animal("hashing", 240, 240, concurrency=2),
+    Animal("compressing", 400, 400),
+    Animal("thumbnail", 140, 140, concurrency=2),
+    Animal("numpy_large", 80, 80),
+    Animal("numpy_small", 140, 140, concurrency=2),
+    Animal("sleeping", 4000, 128),
+    Animal("reading", 1200, 1200),
+    Animal("syncing", 2000, 800),
+    Animal("http", 3000, 180, args=["URL"]),
+    Animal("subprocesses", 1500, 1500),
+    Animal("wait_and_count", 1600, 180),
+    Animal("one_lock", 700, 700),
+    Animal("bursty", 400, 400),
+    Animal("tiny", 100_000, 150_000),
+    Animal("async_sleeping", 4000, 128, 5000, concurrency=100),
+    Animal("async_counting", 700, 700, 700, concurrency=100),
+    Animal("async_blocking", 4000, 128, 128, concurrency=100),
+    Animal("async_http", 2000, 180, 4000, concurrency=100,
+           args=["URL"]),
+    Animal("crawling", 1500, 180, 2500, concurrency=50,
+           args=["URL"]),
+    Animal("hashes", 400, 400, amount=10_000),
+    Animal("sorts", 400, 400, amount=200_000),
+    Animal("streams", 200, 200, amount=1),
+    Animal("sleeps", 4000, 128, amount=30),
+    Animal("reads", 400, 400, amount=50),
+    Animal("locks", 400, 400, amount=10_000),
+    Animal("waits", None, 128, 5000, amount=30, concurrency=100),
+    Animal("counts", None, 400, 400, amount=10_000, concurrency=100),
 ]
 
 
+@contextlib.contextmanager
+def pages():
+    """Serves bench/zoo/pages.py; yields the address."""
+    port = free_port()
+    with subprocess.Popen([PYTHON, HERE / "pages.py", str(port)],
+                          stdout=subprocess.PIPE) as server:
+        try:
+            server.stdout.readline()
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            server.kill()
+
+
 class Zoo:
-    def __init__(self, cluster):
+    """One agent, and the server of pages."""
+
+    def __init__(self, cluster, url):
         self.cluster = cluster
+        self.url = url
         cluster.coordinator()
         cluster.agent()
         cluster.agents_online(1)
 
-    def verdict(self, job):
-        said = self.cluster.remuda("explain", job, "--json").stdout
-        return json.loads(said)["verdicts"][0]
+    def choice(self, text):
+        """Where `executor: auto` runs it."""
+        said = self.cluster.remuda(
+            "plan", self.cluster.spec("plan", text), "--json").stdout
+        return json.loads(said)["jobs"][0]["executor"]
 
-    def run(self, name, function, source, executor, *lines):
-        spec = self.cluster.spec("spec", job_text(name, "python", [
-            f"executor: {executor}", *lines[1:],
-            f"with: {{function: '{function}', path: ['{source}'], "
-            f"python: {PYTHON}, {lines[0]}}}"]))
-        job = self.cluster.run(spec)
+    def run(self, text):
+        """Tasks a second of the whole job, and the verdict on it."""
+        job = self.cluster.run(self.cluster.spec("spec", text))
         if job["state"] != "succeeded":
-            raise SystemExit(f"{name} on {executor}: {job['state']}; "
+            raise SystemExit(f"{text}\n{job['state']}; "
                              + str(self.cluster.results(job["id"])[0]))
-        return self.verdict(job["id"])
+        said = self.cluster.remuda("explain", job["id"], "--json").stdout
+        return (job["tasks"]["succeeded"] / job["duration_seconds"],
+                json.loads(said)["verdicts"][0])
 
 
-def animal(zoo, name, tasks, executors):
-    """One row for each executor that the workload began on."""
-    source = ROOT / "bench/zoo"
-    ran = {}
-    for executor in executors:
-        # The first run starts workers and makes what tasks work on.
-        for count in (16, tasks):
-            ran[executor] = zoo.run(
-                name.replace("_", "-"), f"animals:{name}", source, executor,
-                "args: ['{{item}}']",
-                f"tasks: {{range: {{from: 1, to: {count}}}}}")
-    speed = {executor: said["measures"]["per_second"]
-             for executor, said in ran.items()}
-    best = max(speed, key=speed.get)
+@contextlib.contextmanager
+def zoo_of_its_own():
+    with pages() as url, Cluster() as cluster:
+        yield Zoo(cluster, url)
+
+
+def look_at(zoo, animal, runs):
+    """A row for each executor that the workload began on."""
+    for executor in animal.tasks:
+        # Starts workers and makes what tasks work on.
+        zoo.run(animal.spec(executor, 24, url=zoo.url))
+    ran = {executor: [] for executor in animal.tasks}
+    for _ in range(runs):
+        for executor, count in animal.tasks.items():
+            ran[executor].append(
+                zoo.run(animal.spec(executor, count, url=zoo.url)))
+    speed, verdicts = {}, {}
+    for executor, pairs in ran.items():
+        pairs.sort(key=lambda pair: pair[0])
+        speed[executor], verdicts[executor] = pairs[len(pairs) // 2]
+    auto = zoo.choice(animal.spec("auto", 8, url=zoo.url))
     rows = []
-    for executor, said in ran.items():
-        advised = said["best"] or executor
-        row = {"name": name, "on": executor, "code": said["code"],
-               "advised": advised, "best": best,
-               "loses": 1 - speed[advised] / speed[best], "predictions": []}
-        for one in said["predictions"]:
-            row["predictions"].append({
-                "executor": one["executor"], "gain": one["gain"],
-                "measured": speed[one["executor"]] / speed[executor]})
-        row["sentence"] = said["sentence"]
-        rows.append(row)
+    for executor, said in verdicts.items():
+        predictions = [
+            {"on": one["executor"], "gain": one["gain"],
+             "measured": speed[one["executor"]] / speed[executor]}
+            for one in said["predictions"]]
+        advised = said["best"] or said["leaning"] or executor
+        if said["code"] == "batch":
+            predictions = [in_batches(zoo, animal, executor, said,
+                                      speed[executor])]
+        rows.append({
+            "name": animal.name, "on": executor, "is_auto": executor == auto,
+            "code": said["code"],
+            "advised": advised, "best": max(speed, key=speed.get),
+            "loses": 1 - speed[advised] / max(speed.values()),
+            "predictions": predictions, "speeds": [
+                round(pair[0], 1) for pair in ran[executor]],
+            "measures": said["measures"], "bound": said["bound"],
+            "sentence": said["sentence"]})
     return rows
 
 
+def in_batches(zoo, animal, executor, said, before):
+    """What larger tasks gain, by as much as the verdict said."""
+    size = said["batch_tasks"]
+    count = max(2000 // size, 1) * 100
+    after, _ = zoo.run(animal.spec(executor, count, size=size,
+                                   function=f"{animal.name}_many"))
+    return {"on": f"batches of {size}", "gain": said["gain"],
+            "measured": after * size / before}
+
+
+def is_near(one):
+    return abs(one["gain"]["middle"] / one["measured"] - 1) <= 0.25
+
+
+def number(gain):
+    return f"{gain:.0f}" if gain >= 10 else f"{gain:.2f}"
+
+
+def counts(rows):
+    """How many verdicts were right, and how many predictions near."""
+    predictions = [one for row in rows for one in row["predictions"]]
+    right = sum(row["loses"] <= 0.05 for row in rows)
+    near = sum(map(is_near, predictions))
+    within = sum(one["gain"]["low"] <= one["measured"] <= one["gain"]["high"]
+                 for one in predictions)
+    return (f"advised within 5% of the best: {right} of {len(rows)}; gains "
+            f"predicted within 25% of the measured: {near} of "
+            f"{len(predictions)}, which are within their intervals: {within}")
+
+
 def show(rows):
-    print(f"{'workload':16}{'on':14}{'verdict':18}{'advised':14}{'best':14}"
-          f"{'loses':>6}  predicted beside measured")
-    right = near = within = predictions = alarms = 0
+    """The table in Markdown, and what it comes to."""
+    print("| workload | on | verdict | best measured | advice loses | "
+          "predicted gain | measured |")
+    print("|---|---|---|---|---|---|---|")
     for row in rows:
-        right += row["loses"] <= 0.05
-        alarms += row["code"] == "move" and row["loses"] > 0.05
-        words = []
-        for one in row["predictions"]:
-            gain, measured = one["gain"], one["measured"]
-            predictions += 1
-            near += abs(gain["middle"] / measured - 1) <= 0.25
-            within += gain["low"] <= measured <= gain["high"]
-            words.append(f"{one['executor']} {gain['middle']:.2f} "
-                         f"({gain['low']:.2f} to {gain['high']:.2f}) "
-                         f"{measured:.2f}")
-        print(f"{row['name']:16}{row['on']:14}{row['code']:18}"
-              f"{row['advised']:14}{row['best']:14}{row['loses']:>6.0%}  "
-              + "; ".join(words))
-    print(f"advised within 5% of the best: {right} of {len(rows)}; predicted "
-          f"within 25% of the measured: {near} of {predictions}, within its "
-          f"interval: {within}; moves that would lose over 5%: {alarms}")
+        said = row["code"]
+        if row["advised"] != row["on"]:
+            said += (" to " if said == "move" else ", better ") + row["advised"]
+        print(f"| {row['name']} | {row['on']}{'*' * row['is_auto']} | {said} | "
+              f"{row['best']} | {max(row['loses'], 0):.0%} | "
+              + "; ".join(f"{one['on']} {number(one['gain']['middle'])} "
+                          f"({number(one['gain']['low'])} to "
+                          f"{number(one['gain']['high'])})"
+                          for one in row["predictions"]) + " | "
+              + "; ".join(number(one["measured"])
+                          + ("" if is_near(one) else " !")
+                          for one in row["predictions"]) + " |")
+    auto = [row for row in rows if row["is_auto"]]
+    harm = sum(row["code"] == "move" and row["loses"] > 0.05 for row in rows)
+    print(f"\nFrom where `executor: auto` starts (*), {counts(auto)}.")
+    print(f"From every executor, {counts(rows)}.")
+    print(f"Moves that would lose over 5%: {harm}.")
 
 
-def facts(zoo):
+def facts():
     """The tutorial's code: what does the verdict say of it?"""
-    sums = zoo.run("cpu-heavy", "cpu_heavy:cpu_heavy", ROOT / "bench/tutorial",
-                   "thread-pool", "args: [2000000]",
-                   "tasks: {range: {from: 1, to: 24}}", "concurrency: 2")
-    thumbs = zoo.run("thumbnail", "animals:thumbnail", ROOT / "bench/zoo",
-                     "thread-pool", "args: ['{{item}}']",
-                     "tasks: {range: {from: 1, to: 60}}", "concurrency: 2")
-    folder = zoo.cluster.folder / "pages"
-    folder.mkdir()
-    body = "<p>text <a href='/x'>link</a></p>" * 55
-    (folder / "page.html").write_text(
-        f"<html><head><title>Page</title></head><body>{body}</body></html>")
-    port = free_port()
-    server = subprocess.Popen(
-        [PYTHON, "-c", "import sys; sys.path.insert(0, sys.argv[2]); "
-         "import multiprocessing, tutorial_jobs; "
-         "tutorial_jobs.serve(int(sys.argv[1]), multiprocessing.Event())",
-         str(port), str(ROOT / "bench")])
-    try:
-        time.sleep(1)
-        crawl = zoo.run(
-            "crawl", "crawler:fetch_and_parse", ROOT / "bench/tutorial",
-            "async", "args: ['{{item}}'], "
-            "setup: {session: 'crawler:open_session'}",
-            f"tasks: {{items: {['http://127.0.0.1:%d/' % port] * 2000}}}",
-            "concurrency: 50")
-    finally:
-        server.kill()
-        server.wait()
-    for said in (sums, thumbs, crawl):
+    tutorial = f"path: ['{ROOT}/bench/tutorial'], python: {PYTHON}"
+    sums = job_text("cpu-heavy", "python", [
+        "executor: thread-pool", "concurrency: 2",
+        "tasks: {range: {from: 1, to: 24}}",
+        f"with: {{function: 'cpu_heavy:cpu_heavy', {tutorial}, "
+        "args: [2000000]}"])
+    thumbs = Animal("thumbnail", concurrency=2).spec(THREADS, 100)
+    crawl = job_text("crawl", "python", [
+        "executor: async", "concurrency: 50",
+        "tasks: {range: {from: 1, to: 3000}}",
+        f"with: {{function: 'crawler:fetch_and_parse', {tutorial}, "
+        "args: ['URL{{item}}'], "
+        "setup: {session: 'crawler:open_session'}}"])
+    for text in (sums, thumbs, crawl):
+        with zoo_of_its_own() as zoo:
+            text = text.replace("URL", zoo.url)
+            zoo.run(text)
+            _, said = zoo.run(text)
         print(said["sentence"])
         for one in said["advice"]:
             print("  " + one["text"])
 
 
+def part(animals, text):
+    """Every Nth of them, from the Kth on: K/N."""
+    which, parts = map(int, text.split("/"))
+    return animals[which - 1::parts]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", help="workloads, with commas between")
+    parser.add_argument("--part", default="1/1", help="K/N: one part of N")
+    parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--facts", action="store_true")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--show", nargs="+", metavar="FILE",
+                        help="the table of what --json printed")
     args = parser.parse_args()
-    with Cluster() as cluster:
-        zoo = Zoo(cluster)
-        if args.facts:
-            return facts(zoo)
-        only = args.only.split(",") if args.only else None
-        rows = []
-        for name, tasks, executors in ANIMALS:
-            if only is None or name in only:
-                rows += animal(zoo, name, tasks, executors)
-        if args.json:
-            print(json.dumps(rows))
-        else:
-            show(rows)
+    if args.show:
+        rows = [row for file in args.show
+                for row in json.loads(pathlib.Path(file).read_text())]
+        order = [animal.name for animal in ANIMALS]
+        return show(sorted(rows, key=lambda row: order.index(row["name"])))
+    animals = ANIMALS
+    if args.only:
+        wanted = args.only.split(",")
+        animals = [animal for animal in ANIMALS if animal.name in wanted]
+    os.environ["REMUDA_PLUGINS"] = str(PLUGIN)
+    if args.facts:
+        return facts()
+    rows = []
+    for animal in part(animals, args.part):
+        # Workers that another workload has left would change the result.
+        with zoo_of_its_own() as zoo:
+            rows += look_at(zoo, animal, args.runs)
+    if args.json:
+        print(json.dumps(rows))
+    else:
+        show(rows)
 
 
 if __name__ == "__main__":
