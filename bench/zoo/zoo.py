@@ -74,7 +74,7 @@ ANIMALS = [
     Animal("wait_and_count", 1600, 180),
     Animal("one_lock", 700, 700),
     Animal("bursty", 400, 400),
-    Animal("tiny", 100_000, 150_000),
+    Animal("tiny", 80_000, 100_000),
     Animal("async_sleeping", 4000, 128, 5000, concurrency=100),
     Animal("async_counting", 700, 700, 700, concurrency=100),
     Animal("async_blocking", 4000, 128, 128, concurrency=100),

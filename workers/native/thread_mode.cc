@@ -207,7 +207,13 @@ void ThreadMode::RunTask(const Given& given, States& states) {
   ResultBatch::Times times = {.wall = clock_.Now() - began,
                               .cpu = ThreadCpuTime() - cpu};
   states.measures = times.wall >= RunQueue::kTaskMin;
-  if (states.measures) times.run_queue = states.run_queue.SinceLast();
+  if (states.measures) {
+    times.run_queue = states.run_queue.SinceLast();
+    if (times.run_queue) {  // the kernel's clock is another
+      const Duration idle = std::max(times.wall - times.cpu, Duration::zero());
+      times.run_queue = std::min(*times.run_queue, idle);
+    }
+  }
   {
     MutexLock lock(mutex_);
     stops_.erase(number);
