@@ -34,8 +34,10 @@ constexpr double kBusyMin = 0.85;
 constexpr double kLoopBusyMin = 0.7;
 // The same of threads that take turns, which costs time itself.
 constexpr double kTurnsBusyMin = 0.6;
-// What it leaves of the cores: one that comes back from a wait stands for up to
-// 5 ms behind one that computes (Beazley 2010: the convoy effect).
+// Of a loop that others keep from a core more is left.
+constexpr double kStuckMax = 0.1;
+// What taking turns leaves of the cores: one that comes back from a wait stands
+// for up to 5 ms behind one that computes (Beazley 2010: the convoy effect).
 constexpr double kTurnsWorst = 0.7;
 constexpr double kTurnsMean = 0.9;
 // Where the lock takes less than this it is not what limits; and less than
@@ -160,10 +162,11 @@ bool IsLockBound(const WorkToJudge& work, const Measures& measures) {
           turns < CoresOf(work, work.executor).high);
 }
 
-// Whether its loops stand still in calls that block, and do not compute.
+// Whether its loops stand still in calls that block, and do not compute. A loop
+// that others keep from a core looks the same, but for how little it computes.
 bool IsStuck(const WorkToJudge& work, const Measures& measures) {
   return work.executor == kAsync && work.blocks_its_loop &&
-         measures.cores_used < 0.5 * CoresOf(work, work.executor).high;
+         measures.cores_used < kStuckMax * CoresOf(work, work.executor).high;
 }
 
 // Whether what threads wait for is one another: all cores compute, and next to

@@ -277,6 +277,17 @@ TEST(Verdict, ALoopThatStandsStillInACallBelongsOnThreads) {
   EXPECT_NEAR(On(kProcessPool, verdict).gain.middle, 1, 0.05);
 }
 
+// As measured beside builds and a program that computes, which let the loops
+// have a sixth of the cores, so that their steps were long enough to be told.
+TEST(Verdict, ALoopThatHasNoCoreIsNotToldThatItBlocks) {
+  WorkToJudge work =
+      WorkOf({.locked = 0.005, .waits = 0.7},
+             {.executor = kAsync, .at_once = 47, .processes = 2});
+  work.concurrency = 100;
+  work.blocks_its_loop = true;
+  EXPECT_NE(Judge(work).code, VerdictCode::kMove);
+}
+
 // The same on processes, where each has a loop to itself and says for how long
 // it was held.
 TEST(Verdict, OnlyWhatAwaitsIsToldToBeAsync) {
