@@ -98,9 +98,16 @@ void CoordinatorLoop::On(const Asker& asker, Submit request) {
     ReplyError(asker, Busy());
     return;
   }
-  std::optional<Asker> watcher;
-  if (request.watch) watcher = asker;
+  OpenSubmission open = {.since = loop_.Now(), .watcher = {}};
+  if (request.watch) open.watcher = asker;
   StagedLists lists = staging_.Submit(request.key, loop_.Now());
+  if (const JobToAccept* known = lists.empty() ? SurelyNew(request) : nullptr) {
+    open_submissions_[{asker.peer, asker.number}] = std::move(open);
+    PreparedSubmission prepared;
+    prepared.jobs.push_back(*known);
+    return AcceptPrepared(asker, request.key, std::move(prepared),
+                          std::nullopt);
+  }
   const bool taken = submissions_->Ask(
       [this, asker, request = std::move(request),
        lists = std::move(lists)](StoreReader& reader) -> std::function<void()> {
@@ -114,19 +121,59 @@ void CoordinatorLoop::On(const Asker& asker, Submit request) {
           const absl::Status room = disk_.CheckRoomFor(BytesOf(request, lists));
           if (!room.ok()) prepared = room;
         }
+        std::string only_job;
+        if (prepared.ok() && prepared->items.empty() &&
+            request.jobs.size() == 1 && !stored->has_value()) {
+          only_job = request.jobs.front();
+        }
         return [this, asker, key = request.key, prepared = std::move(prepared),
-                stored = std::move(stored)]() mutable {
+                stored = std::move(stored),
+                only_job = std::move(only_job)]() mutable {
+          if (!only_job.empty()) {
+            accepted_before_.Keep(only_job, prepared->jobs.front());
+          }
           AcceptPrepared(asker, key, std::move(prepared),
                          stored.ok() ? *std::move(stored) : std::nullopt);
         };
       });
   if (taken) {
-    open_submissions_[{asker.peer, asker.number}] = {
-        .since = loop_.Now(), .watcher = std::move(watcher)};
+    open_submissions_[{asker.peer, asker.number}] = std::move(open);
   } else {
     metrics_.OnSubmissionRefused(Busy());
     ReplyError(asker, Busy());
   }
+}
+
+const JobToAccept* CoordinatorLoop::SurelyNew(const Submit& request) const {
+  if (request.jobs.size() != 1 || known_keys_.MayHave(request.key)) {
+    return nullptr;
+  }
+  const JobToAccept* known = accepted_before_.Find(request.jobs.front());
+  // Without room the other way finds the words for it.
+  if (known == nullptr || !disk_.CheckRoomFor(BytesOf(request, {})).ok()) {
+    return nullptr;
+  }
+  return known;
+}
+
+void CoordinatorLoop::LearnKeys(const std::string& after) {
+  constexpr uint64_t kAtOnce = 4'096;
+  const bool asked = submissions_->Ask(
+      [this, after](StoreReader& reader) -> std::function<void()> {
+        auto keys = reader.SubmissionKeys(after, kAtOnce);
+        return [this, keys = std::move(keys)] {
+          // A store that cannot be read says so elsewhere; this is a shortcut.
+          if (!keys.ok()) return;
+          for (const std::string& key : *keys) known_keys_.Add(key);
+          if (keys->size() < kAtOnce) {
+            known_keys_.Complete();
+          } else {
+            LearnKeys(keys->back());
+          }
+        };
+      });
+  if (asked) return;
+  loop_.RunAfter(std::chrono::seconds(1), [this, after] { LearnKeys(after); });
 }
 
 void CoordinatorLoop::AcceptPrepared(
@@ -138,6 +185,7 @@ void CoordinatorLoop::AcceptPrepared(
     ReplyError(asker, prepared.status());
     return;
   }
+  known_keys_.Add(key);
   for (JobToAccept& job : prepared->jobs) job.owner = asker.name;
   for (StagedItems& items : prepared->items) {
     pending_items_.push_back(std::move(items));

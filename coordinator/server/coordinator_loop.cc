@@ -68,6 +68,7 @@ absl::StatusOr<std::unique_ptr<CoordinatorLoop>> CoordinatorLoop::Start(
   });
   self->ticked_ = loop.Now();
   self->Tick();
+  self->LearnKeys("");
   return self;
 }
 

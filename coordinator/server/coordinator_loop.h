@@ -19,6 +19,7 @@
 #include "coordinator/server/key_metrics.h"
 #include "coordinator/server/key_ring.h"
 #include "coordinator/server/key_sessions.h"
+#include "coordinator/server/known_keys.h"
 #include "coordinator/server/loop_door.h"
 #include "coordinator/server/outbox.h"
 #include "coordinator/server/reader_thread.h"
@@ -127,6 +128,10 @@ class CoordinatorLoop {
   void On(const Asker& asker, GetVerdicts request);
   // Counts the verdict on a job that has ended.
   void CountVerdict(const JobSummary& job);
+  // Reads the keys of the store, part by part.
+  void LearnKeys(const std::string& after);
+  // What is known of it, if nothing about it has to be looked up or checked.
+  const JobToAccept* SurelyNew(const Submit& request) const;
   void AcceptPrepared(const Asker& asker, const std::string& key,
                       absl::StatusOr<PreparedSubmission> prepared,
                       std::optional<StoredSubmission> stored);
@@ -149,9 +154,11 @@ class CoordinatorLoop {
   void SendWatches();
 
   const Options options_;
-  // Of the thread that checks submissions.
   const DiskSpace disk_;
-  CheckedJobs checked_;
+  CheckedJobs checked_;  // of the thread that checks submissions
+  // Of the loop, for what needs no check.
+  CheckedJobs accepted_before_;
+  KnownKeys known_keys_;
 
   EventLoop& loop_;
   CoordinatorMetrics& metrics_;

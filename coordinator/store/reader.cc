@@ -108,6 +108,22 @@ absl::StatusOr<std::optional<StoredSubmission>> StoreReader::FindSubmission(
   return std::optional<StoredSubmission>(std::move(submission));
 }
 
+absl::StatusOr<std::vector<std::string>> StoreReader::SubmissionKeys(
+    const std::string& after, uint64_t count_max) {
+  const absl::StatusOr<Statement*> select = Prepared(
+      "SELECT key FROM submissions WHERE key > ? ORDER BY key LIMIT ?");
+  if (!select.ok()) return select.status();
+  (*select)->BindText(0, after);
+  (*select)->BindUnsigned(1, count_max);
+  std::vector<std::string> keys;
+  absl::StatusOr<bool> row = (*select)->Step();
+  for (; row.ok() && *row; row = (*select)->Step()) {
+    keys.push_back((*select)->Text(0));
+  }
+  if (!row.ok()) return row.status();
+  return keys;
+}
+
 absl::StatusOr<std::vector<HistoryRow>> StoreReader::History(
     uint64_t after, uint64_t count_max) {
   const absl::StatusOr<Statement*> select = Prepared(

@@ -61,6 +61,10 @@ class StoreReader {
   absl::StatusOr<std::optional<StoredSubmission>> FindSubmission(
       const std::string& key);
 
+  // The keys of all submissions, in order, from after that one on.
+  absl::StatusOr<std::vector<std::string>> SubmissionKeys(
+      const std::string& after, uint64_t count_max);
+
   // The history from event `after` + 1 on, at most `count_max` rows.
   absl::StatusOr<std::vector<HistoryRow>> History(uint64_t after,
                                                   uint64_t count_max);

@@ -123,6 +123,17 @@ TEST_F(StoreReaderTest, SubmissionsAreFoundByTheirKey) {
   EXPECT_FALSE(reader_->FindSubmission("none")->has_value());
 }
 
+TEST_F(StoreReaderTest, ListsTheKeysOfSubmissionsInParts) {
+  EXPECT_TRUE(reader_->SubmissionKeys("", 10)->empty());
+  for (const uint64_t id : {3u, 1u, 2u}) {
+    Commit(AcceptRange({id}, "key" + std::to_string(id), 1));
+  }
+  EXPECT_EQ(*reader_->SubmissionKeys("", 2),
+            (std::vector<std::string>{"key1", "key2"}));
+  EXPECT_EQ(*reader_->SubmissionKeys("key2", 2),
+            (std::vector<std::string>{"key3"}));
+}
+
 TEST_F(StoreReaderTest, ResultsMergeStatesRecordsAndGrants) {
   CommitUnit unit = AcceptRange({1}, "key", 3'000);
   unit.output.events.push_back(
