@@ -134,7 +134,7 @@ def tiny(n):
 
 
 def tiny_many(n, size):
-    return [tiny(n) for _ in range(size)]
+    return [tiny(n * size + i) for i in range(size)]
 
 
 def bursty(n):

@@ -104,6 +104,8 @@ def main():
                     alarms.append({"beside": name, "sentence": said["sentence"]})
                     print(f"beside {name}: {said['sentence']}",
                           file=sys.stderr)
+        print(f"round {number} beside {name}: {dict(codes)} so far",
+              file=sys.stderr, flush=True)
     if args.json:
         print(json.dumps({"codes": codes, "alarms": alarms}))
         return
