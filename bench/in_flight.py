@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Thousands of tasks in flight, beside programs that do nothing else.
 
-A server on loopback answers after a second. `http.fetch` on one agent is
-compared with a bare libcurl program, Python's `async def` with a bare asyncio
-program, which has one process: on as many workers, and by default. Memory is
+A server on loopback answers after a second, or `--answer-after`. `http.fetch`
+on one agent is compared with a bare libcurl program, Python's `async def` with a
+bare asyncio program, which has one process: on one worker, and by default. Memory is
 the peak and CPU the sum of all processes of the agent, for each run a new one.
 
     bazel build //cli:remuda //bench:libcurl_in_flight && bench/in_flight.py
@@ -37,7 +37,7 @@ def more_descriptors():
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def serve(port, ready):
+def serve(port, ready, after):
     more_descriptors()
 
     class Late(asyncio.Protocol):
@@ -45,7 +45,7 @@ def serve(port, ready):
             self.transport = transport
 
         def data_received(self, _data):
-            asyncio.get_running_loop().call_later(1, self.answer)
+            asyncio.get_running_loop().call_later(after, self.answer)
 
         def answer(self):
             if not self.transport.is_closing():
@@ -122,25 +122,29 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tasks", type=int, default=10_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--answer-after", type=float, default=1,
+                        help="seconds; with some more all are in flight at "
+                        "once on any machine, as memory is asked about")
     parser.add_argument("--only", choices=("native", "python"))
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     more_descriptors()
     port = free_port()
     ready = multiprocessing.Event()
-    server = multiprocessing.Process(target=serve, args=(port, ready))
+    server = multiprocessing.Process(target=serve, args=(port, ready,
+                                                          args.answer_after))
     server.start()
     ready.wait()
     fan_out = f"tasks: {{range: {{from: 1, to: {args.tasks}}}}}"
     url = f"http://127.0.0.1:{port}/"
-    native = Comparison(f"{args.tasks:,} requests of one second at once", {
+    native = Comparison(f"{args.tasks:,} requests at once", {
         "bare libcurl": lambda: program([LIBCURL, url, str(args.tasks)]),
         "http.fetch": Job("http.fetch", [fan_out, f'with: {{url: "{url}"}}'])})
     coroutines = [
         fan_out, "executor: async",
         f'with: {{function: "many:ask", args: ["127.0.0.1", {port}], '
         f'path: ["{MANY.parent}"], python: {PYTHON}}}']
-    python = Comparison(f"{args.tasks:,} coroutines of one second at once", {
+    python = Comparison(f"{args.tasks:,} coroutines at once", {
         "bare asyncio": lambda: program(
             [PYTHON, str(MANY), "127.0.0.1", str(port), str(args.tasks)]),
         "python on async, one worker": Job("python", coroutines,
