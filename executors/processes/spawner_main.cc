@@ -102,6 +102,7 @@ class SpawnerProcess {
   void Handle(const GroupSetup& setup);
   int WaitMilliseconds() const;
   void KeepLimits();
+  Duration LeaseLeft() const;
   bool IsLeaseOver() const;
   void KeepLease();
   void Reap();
@@ -257,7 +258,7 @@ void SpawnerProcess::Handle(const SpawnRequest& request) {
   if (complete) {
     std::optional<pid_t> forked;
     if (!zygote.empty()) {
-      forked = zygotes_.Start(zygote, request, plan, started);
+      forked = zygotes_.Start(zygote, request, plan, started, LeaseLeft());
     }
     result = forked.has_value() ? *forked : StartChild(plan);
   }
@@ -295,10 +296,14 @@ void SpawnerProcess::KeepLimits() {
   }
 }
 
-bool SpawnerProcess::IsLeaseOver() const {
-  if (!lease_.has_value()) return false;
+Duration SpawnerProcess::LeaseLeft() const {
+  if (!lease_.has_value()) return Duration::max();
   const std::optional<MonotonicTime> end = lease_->end();
-  return end.has_value() && lease_clock_.Now() >= *end;
+  return end.has_value() ? *end - lease_clock_.Now() : Duration::max();
+}
+
+bool SpawnerProcess::IsLeaseOver() const {
+  return LeaseLeft() <= Duration::zero();
 }
 
 // The timer is set once in a lease, not at each renewal: at its end there is
@@ -476,6 +481,7 @@ bool SpawnerProcess::SendReports() {
 
 void SpawnerProcess::KillAll() {
   const MonotonicTime give_up = clock_.Now() + kLastWaitMax;
+  zygotes_ = ZygoteKeeper();  // while their numbers are their own
   for (const auto& [pid, root] : roots_) {
     kill(-pid, SIGKILL);
     kill(pid, SIGKILL);

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -126,9 +127,9 @@ bool Zygote::Ask(const SpawnRequest& request, const ChildPlan& plan,
 
 // The worker's number, once it has done all but begin and has its final
 // parent.
-std::optional<pid_t> Zygote::AwaitWorker() {
+std::optional<pid_t> Zygote::AwaitWorker(Duration patience) {
   const SystemClock clock;
-  const MonotonicTime give_up = clock.Now() + kAnswerMax;
+  const MonotonicTime give_up = clock.Now() + std::min(patience, kAnswerMax);
   pid_t pid = 0;
   bool forked = false;
   while (pid == 0 || !forked) {
@@ -158,7 +159,7 @@ std::optional<pid_t> Zygote::AwaitWorker() {
 }
 
 std::optional<pid_t> Zygote::Fork(const SpawnRequest& request,
-                                  const ChildPlan& plan) {
+                                  const ChildPlan& plan, Duration patience) {
   std::array<int, 2> ends{};
   if (state_ != State::kReady || pipe2(ends.data(), O_CLOEXEC) < 0) {
     return std::nullopt;
@@ -166,7 +167,7 @@ std::optional<pid_t> Zygote::Fork(const SpawnRequest& request,
   UniqueFd read_end(ends[0]);
   const UniqueFd write_end(ends[1]);
   std::optional<pid_t> pid;
-  if (Ask(request, plan, read_end.get())) pid = AwaitWorker();
+  if (Ask(request, plan, read_end.get())) pid = AwaitWorker(patience);
   read_end.Reset();
   if (pid.has_value() && IsOwnChild(*pid) && Enter(plan.groups, *pid) &&
       write(write_end.get(), &kZygoteBegin, 1) == 1) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/clock.h"
 #include "base/file_descriptor.h"
 #include "executors/processes/child_process.h"
 #include "executors/processes/spawn_message.h"
@@ -37,10 +38,14 @@ class Zygote {
   int fd() const { return socket_.get(); }
   void Read();
 
+  // It was reaped, so that its number may be another's.
+  void NoteReaped() { state_ = State::kGone; }
+
   // Starts the program of `plan` by a fork. Nothing of it runs on if this
-  // returns nothing, and then the zygote is gone. Waits for an answer, but
-  // not long.
-  std::optional<pid_t> Fork(const SpawnRequest& request, const ChildPlan& plan);
+  // returns nothing, and then the zygote is gone. Waits for an answer, no
+  // longer than `patience` and not long.
+  std::optional<pid_t> Fork(const SpawnRequest& request, const ChildPlan& plan,
+                            Duration patience);
 
  private:
   enum class State { kStarting, kReady, kGone };
@@ -48,7 +53,7 @@ class Zygote {
   Zygote(UniqueFd socket, pid_t pid) : socket_(std::move(socket)), pid_(pid) {}
 
   bool Ask(const SpawnRequest& request, const ChildPlan& plan, int begin);
-  std::optional<pid_t> AwaitWorker();
+  std::optional<pid_t> AwaitWorker(Duration patience);
   void GiveUp();
 
   UniqueFd socket_;

@@ -37,7 +37,7 @@ std::string ZygoteKeeper::KeyOf(const SpawnRequest& request) {
 std::optional<pid_t> ZygoteKeeper::Start(const std::string& key,
                                          const SpawnRequest& request,
                                          const ChildPlan& plan,
-                                         MonotonicTime now) {
+                                         MonotonicTime now, Duration patience) {
   const auto found = places_.find(key);
   // What nobody has seen end is started for the first time.
   if (found == places_.end()) return std::nullopt;
@@ -48,7 +48,7 @@ std::optional<pid_t> ZygoteKeeper::Start(const std::string& key,
   }
   place.used = now;
   if (!place.zygote->ready()) return std::nullopt;
-  const std::optional<pid_t> pid = place.zygote->Fork(request, plan);
+  const std::optional<pid_t> pid = place.zygote->Fork(request, plan, patience);
   if (pid.has_value()) {
     place.pause = kPauseFirst;
   } else {
@@ -87,6 +87,16 @@ void ZygoteKeeper::Ended(const std::string& key, MonotonicTime now) {
     });
   }
   places_[key].ended = now;
+}
+
+bool ZygoteKeeper::Reaped(pid_t pid) {
+  if (pids_.erase(pid) == 0) return false;
+  for (auto& [key, place] : places_) {
+    if (place.zygote != nullptr && place.zygote->pid() == pid) {
+      place.zygote->NoteReaped();
+    }
+  }
+  return true;
 }
 
 void ZygoteKeeper::AddWatched(std::vector<pollfd>& watched) const {

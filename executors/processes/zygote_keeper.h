@@ -39,10 +39,10 @@ class ZygoteKeeper {
   // The same for all that one zygote may start; empty for what none may.
   static std::string KeyOf(const SpawnRequest& request);
 
-  // Starts it by a fork, or not at all.
+  // Starts it by a fork, or not at all; waits no longer than `patience`.
   std::optional<pid_t> Start(const std::string& key,
                              const SpawnRequest& request, const ChildPlan& plan,
-                             MonotonicTime now);
+                             MonotonicTime now, Duration patience);
 
   // A process of `key` has ended.
   void Ended(const std::string& key, MonotonicTime now);
@@ -50,7 +50,7 @@ class ZygoteKeeper {
   // Whether a child of the spawner is a zygote; not after Reaped(), which says
   // that it was one.
   bool Has(pid_t pid) const { return pids_.contains(pid); }
-  bool Reaped(pid_t pid) { return pids_.erase(pid) > 0; }
+  bool Reaped(pid_t pid);
 
   // To be polled for POLLIN; then Look().
   void AddWatched(std::vector<pollfd>& watched) const;
