@@ -1,11 +1,11 @@
 // A plugin for bench/crashes.py: tasks that compute for a while, and die if
 // they are told to.
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 #include <string_view>
 
@@ -23,15 +23,12 @@ double NumberOf(std::string_view parameters, std::string_view name) {
   return std::atof(std::string(parameters.substr(at + start.size())).c_str());
 }
 
-// What this thread has computed.
+// What this thread has computed. Its usage is counted by the tick, of 4 ms.
 double Milliseconds() {
-  rusage used{};
-  getrusage(RUSAGE_THREAD, &used);
-  const auto sum = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) * 1e3 +
-           static_cast<double>(time.tv_usec) / 1e3;
-  };
-  return sum(used.ru_utime) + sum(used.ru_stime);
+  timespec used{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return static_cast<double>(used.tv_sec) * 1e3 +
+         static_cast<double>(used.tv_nsec) / 1e6;
 }
 
 class Crashing {
