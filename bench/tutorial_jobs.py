@@ -9,7 +9,6 @@ with two workers. The server of the pages uses the same cores; agents are warm.
 """
 
 import argparse
-import asyncio
 import json
 import multiprocessing
 import os
@@ -26,35 +25,14 @@ sys.path.insert(0, str(ROOT / "acceptance"))
 
 from cluster import Cluster, free_port  # noqa: E402
 from comparison import Comparison, cpu_of, tree_of  # noqa: E402
+from page_server import serve  # noqa: E402
 
 TUTORIAL = ROOT / "bench/tutorial"
 PYTHON = "/usr/bin/python3"
 
 
-def serve(port, ready):
-    """Pages of about 2 KB, made once, at as little cost as may be."""
-    body = ("<html><head><title>Page</title></head><body>"
-            + "<p>text <a href='/x'>link</a></p>" * 55 + "</body></html>")
-    answer = (f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
-              f"Content-Length: {len(body)}\r\n\r\n{body}").encode()
-
-    class Pages(asyncio.Protocol):
-        def connection_made(self, transport):
-            self.transport = transport
-            self.end = b""
-
-        def data_received(self, data):
-            data = self.end + data
-            self.end = data[-3:]
-            self.transport.write(answer * data.count(b"\r\n\r\n"))
-
-    async def main():
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(Pages, "127.0.0.1", port)
-        ready.set()
-        await server.serve_forever()
-
-    asyncio.run(main())
+def serve_at_once(port, ready):
+    serve(port, 0, ready.set)
 
 
 def timed(command):
@@ -154,7 +132,7 @@ class Shares:
 def crawl(pages, runs, as_json):
     port = free_port()
     ready = multiprocessing.Event()
-    server = multiprocessing.Process(target=serve, args=(port, ready))
+    server = multiprocessing.Process(target=serve_at_once, args=(port, ready))
     server.start()
     ready.wait()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="remuda-bench-"))

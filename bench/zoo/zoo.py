@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT / "acceptance"))
 from cluster import Cluster, free_port, job_text  # noqa: E402
 
 PYTHON = "/usr/bin/python3"
+PAGE_SECONDS = "0.02"  # as from far away
 PLUGIN = os.environ.get("ZOO_PLUGIN", ROOT / "bazel-bin/bench/zoo/animals.so")
 THREADS, PROCESSES, LOOP = "thread-pool", "process-pool", "async"
 
@@ -95,9 +96,10 @@ ANIMALS = [
 
 @contextlib.contextmanager
 def pages():
-    """Serves bench/zoo/pages.py; yields the address."""
+    """Serves pages as one far away; yields the address."""
     port = free_port()
-    with subprocess.Popen([PYTHON, HERE / "pages.py", str(port)],
+    with subprocess.Popen([PYTHON, HERE.parent / "page_server.py",
+                           str(port), PAGE_SECONDS],
                           stdout=subprocess.PIPE) as server:
         try:
             server.stdout.readline()
