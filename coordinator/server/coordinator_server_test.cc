@@ -8,6 +8,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <sstream>
 #include <string>
@@ -212,6 +213,31 @@ TEST_F(CoordinatorServerTest, AKeyGivesOneSubmission) {
   }
   ScriptedPeer last(server_->endpoint(), context_);
   EXPECT_EQ(last.CallFor<JobSummaries>(GetJobs{}).jobs.size(), 1u);
+}
+
+// A job that was accepted before under a new key takes a shortcut; under a key
+// of this life or of an earlier one it is the job of that key.
+TEST_F(CoordinatorServerTest, AKnownJobUnderAnyKeyIsTheJobOfThatKey) {
+  std::map<std::string, JobId> jobs;
+  for (int life = 0; life < 3; ++life) {
+    ScriptedPeer client(server_->endpoint(), context_);
+    for (int i = 0; i < 20; ++i) {
+      const std::string fresh = std::to_string(life) + "-" + std::to_string(i);
+      jobs[fresh] = SubmitNoop(client, fresh, 10);
+      for (const auto& [key, job] : jobs) {
+        const Accepted again = client.CallFor<Accepted>(
+            Submit{.key = key, .jobs = {NoopJobJson(10)}});
+        ASSERT_TRUE(again.existed) << key;
+        ASSERT_EQ(again.jobs.at(0).id, job) << key;
+      }
+    }
+    // Over, they are known to the store alone after a restart.
+    for (const auto& [key, job] : jobs) client.Call(CancelJob{.job = job});
+    Restart();
+  }
+  std::set<JobId> different;
+  for (const auto& [key, job] : jobs) different.insert(job);
+  EXPECT_EQ(different.size(), jobs.size());
 }
 
 TEST_F(CoordinatorServerTest, ItemsTravelWithTheGrant) {
