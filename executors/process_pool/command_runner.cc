@@ -2,14 +2,12 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <filesystem>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -24,6 +22,10 @@ namespace {
 
 // A program that prints without pause gets this much of the loop's turn.
 constexpr size_t kReadPerTurnMax = size_t{256} << 10;
+
+// Pipes are watched from then on; a command that is over sooner is read once,
+// at its end. What it prints meanwhile fills a pipe of 64 KiB at most.
+constexpr Duration kUnwatchedMax = std::chrono::milliseconds(2);
 
 // What it prints into a pipe when its readers fall behind; the rest it keeps.
 constexpr size_t kPipeBytesMax = size_t{1} << 20;
@@ -83,41 +85,46 @@ struct CommandRunner::Run {
   const std::string log_folder;
   OutputCapture out;
   OutputCapture err;
-  std::array<UniqueFd, 2> pipes;  // of standard output and error
+  std::array<UniqueFd, 2> pipes;       // of standard output and error
+  std::optional<TimerId> watch_timer;  // until they are watched
   uint64_t process = 0;
 };
 
 CommandRunner::CommandRunner(EventLoop& loop, ProcessHost& host, OomWatch& oom,
-                             const ProcessPoolOptions& options, Ended ended)
+                             const ProcessPoolOptions& options, Left left,
+                             Ended ended)
     : loop_(loop),
       host_(host),
       oom_(oom),
       options_(options),
+      left_(std::move(left)),
       ended_(std::move(ended)),
+      folders_(options.work_folder),
       mover_(loop) {}
 
 CommandRunner::~CommandRunner() {
   for (auto& [id, run] : runs_) Close(*run);
 }
 
-void CommandRunner::Start(PoolTask& task) {
+bool CommandRunner::Start(PoolTask& task, Turn turn) {
   const AttemptId id = task.attempt.id;
   auto run =
       std::make_unique<Run>(task, options_.log_folder + "/" + FileName(id));
   task.place = PoolTask::Place::kCommand;
-  const absl::Status status = Launch(*run);
+  const absl::Status status = Launch(*run, turn);
   if (!status.ok()) {
     Close(*run);
     Outcome outcome;
     outcome.ending = Ending::kError;
     outcome.error = std::string(status.message());
     ended_(task, std::move(outcome));
-    return;
+    return false;
   }
   runs_.emplace(id, std::move(run));
+  return true;
 }
 
-absl::Status CommandRunner::Launch(Run& run) {
+absl::Status CommandRunner::Launch(Run& run, Turn turn) {
   const Attempt& attempt = run.task.attempt;
   const auto text =
       attempt.work->parameters.Render(attempt.item, attempt.id.task);
@@ -140,10 +147,9 @@ absl::Status CommandRunner::Launch(Run& run) {
     if (!status.ok()) return status;
   }
   if (run.parameters.directory.empty()) {
-    run.own_folder = options_.work_folder + "/" + FileName(attempt.id);
-    if (mkdir(run.own_folder.c_str(), 0700) != 0 && errno != EEXIST) {
-      return ErrnoStatus(errno, "make the working folder " + run.own_folder);
-    }
+    auto folder = folders_.Take();
+    if (!folder.ok()) return folder.status();
+    run.own_folder = *std::move(folder);
     run.parameters.directory = run.own_folder;
   }
   start.argv = std::move(run.parameters.argv);
@@ -152,14 +158,21 @@ absl::Status CommandRunner::Launch(Run& run) {
       Environment(attempt, std::move(run.parameters.environment));
   start.directory = run.parameters.directory;
   start.limits = LimitsOf(attempt.work->job);
+  start.in_line = true;
+  start.waits = turn == Turn::kNext;
   run.process = host_.Start(
       std::move(start),
       [this, id = attempt.id](const ProcessEnd& end) { OnEnded(id, end); });
+  run.watch_timer = loop_.RunAfter(kUnwatchedMax, [this, &run] { Watch(run); });
+  return absl::OkStatus();
+}
+
+void CommandRunner::Watch(Run& run) {
+  run.watch_timer.reset();
   for (int stream = 0; stream < 2; ++stream) {
     loop_.WatchReadable(run.pipes[static_cast<size_t>(stream)].get(),
                         [this, &run, stream] { OnReadable(run, stream); });
   }
-  return absl::OkStatus();
 }
 
 void CommandRunner::Stop(PoolTask& task, CancelMode mode) {
@@ -197,13 +210,20 @@ void CommandRunner::OnEnded(AttemptId id, const ProcessEnd& end) {
   if (found == runs_.end()) return;
   std::unique_ptr<Run> run = std::move(found->second);
   runs_.erase(found);
+  const auto* failed = std::get_if<SpawnFailed>(&end);
+  const bool was_stopped =
+      failed != nullptr && failed->stage == SpawnStage::kStopped;
+  if (!was_stopped) left_(run->task);
   if (const auto* exited = std::get_if<ProcessExited>(&end)) {
     Finish(std::move(run), *exited);
     return;
   }
   Close(*run);
   Outcome outcome;
-  if (const auto* failed = std::get_if<SpawnFailed>(&end)) {
+  if (was_stopped) {
+    outcome.ending = StoppedEnding(run->task);
+    outcome.started = false;
+  } else if (failed != nullptr) {
     outcome.ending = Ending::kError;
     outcome.error = DescribeSpawnFailure(*failed, run->parameters.argv.front(),
                                          run->parameters.directory);
@@ -322,6 +342,8 @@ void CommandRunner::NoteKept(const Run& run) {
 }
 
 void CommandRunner::ClosePipes(Run& run) {
+  if (run.watch_timer.has_value()) loop_.CancelTimer(*run.watch_timer);
+  run.watch_timer.reset();
   for (UniqueFd& pipe : run.pipes) {
     if (!pipe.valid()) continue;
     loop_.Unwatch(pipe.get());
@@ -331,9 +353,7 @@ void CommandRunner::ClosePipes(Run& run) {
 
 void CommandRunner::Close(Run& run) {
   ClosePipes(run);
-  if (run.own_folder.empty() || rmdir(run.own_folder.c_str()) == 0) return;
-  std::error_code ignored;  // a folder that stays is no fault of the attempt
-  std::filesystem::remove_all(run.own_folder, ignored);
+  if (!run.own_folder.empty()) folders_.Return(std::move(run.own_folder));
 }
 
 }  // namespace remuda

@@ -180,7 +180,7 @@ TEST_F(CommandTest, HasAFolderOfItsOwnThatGoesAway) {
   Make();
   const Outcome outcome =
       Run("command", Shell("pwd; ls -a | wc -l; mkdir -p a/b; touch a/b/c"));
-  EXPECT_NE(outcome.output.find(options_.work_folder + "/7-0-1\\n2\\n"),
+  EXPECT_NE(outcome.output.find(options_.work_folder + "/command-1\\n2\\n"),
             std::string::npos)
       << outcome.output;
   EXPECT_TRUE(std::filesystem::is_empty(options_.work_folder));
@@ -197,6 +197,34 @@ TEST_F(CommandTest, NoMoreThanSlotsRunAtOnce) {
   executor_->Cancel(second, CancelMode::kForce);
   EXPECT_TRUE(AwaitCount(2));
   EXPECT_EQ(executor_->capacity(), 2u);
+}
+
+TEST_F(CommandTest, OneThatWaitsInLineCanBeCancelledAsNotStarted) {
+  options_.slots = 1;
+  Make();
+  // Until commands are known to be short, which takes a machine on which they
+  // are.
+  for (int i = 0; i < 200 && executor_->capacity() < 2; ++i) {
+    EXPECT_EQ(Run("command", R"({"argv":["true"]})").ending,
+              Ending::kSucceeded);
+  }
+  if (executor_->capacity() < 2) GTEST_SKIP() << "no command is short here";
+  const auto until_file =
+      Shell("while ! test -e " + folder_ + "/go; do sleep 0.01; done");
+  const AttemptId first = Start("command", until_file);
+  const AttemptId second =
+      Start("command", Shell("touch " + folder_ + "/second"));
+  const AttemptId third = Start("command", Shell("echo third"));
+  executor_->Cancel(second, CancelMode::kAsk);
+  const Outcome cancelled = Await(second);
+  EXPECT_EQ(cancelled.ending, Ending::kCancelled);
+  EXPECT_FALSE(cancelled.started);
+  EXPECT_FALSE(outcomes_.contains(first));
+  std::ofstream(folder_ + "/go") << "x";
+  EXPECT_EQ(Await(first).ending, Ending::kSucceeded);
+  EXPECT_NE(Await(third).output.find("third"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/second"));
+  EXPECT_EQ(Run("command", R"({"argv":["true"]})").ending, Ending::kSucceeded);
 }
 
 TEST_F(CommandTest, FiveHundredCommands) {

@@ -30,12 +30,15 @@ ProcessPool::ProcessPool(EventLoop& loop, const ProcessPoolOptions& options,
       capacity_(options.slots),
       host_(loop, std::move(spawner), options.spawner_program, options.ties,
             options.groups),
-      commands_(loop, host_, oom_, options_,
-                [this](PoolTask& task, Outcome outcome) {
-                  command_slots_used_ -= SlotsOf(task);
-                  service_time_.Add(outcome.ending, outcome.wall);
-                  End(task, std::move(outcome));
-                }) {
+      commands_(
+          loop, host_, oom_, options_, [this](PoolTask& task) { Leave(task); },
+          [this](PoolTask& task, Outcome outcome) {
+            if (std::erase(next_commands_, &task) == 0) {
+              command_slots_used_ -= SlotsOf(task);
+            }
+            service_time_.Add(outcome.ending, outcome.wall);
+            End(task, std::move(outcome));
+          }) {
   loop_.AddTurnEnd([this] { TurnEnd(); });
 }
 
@@ -227,8 +230,41 @@ void ProcessPool::PumpCommands(size_t free) {
     waiting_commands_.pop_front();
     free -= SlotsOf(task);
     command_slots_used_ += SlotsOf(task);
-    commands_.Start(task);
+    const bool runs = commands_.Start(task, CommandRunner::Turn::kNow);
+    commands_running_ += runs;
   }
+}
+
+// A short command begins as soon as another ends, without the way there and
+// back in between: at most one for each that runs, while nobody else waits for
+// the slots.
+void ProcessPool::LineUpCommands() {
+  if (service_time_.Waiting() == 0) return;
+  for (const auto& group : groups_) {
+    if (group->has_waiting()) return;
+  }
+  while (next_commands_.size() < commands_running_ &&
+         !waiting_commands_.empty() &&
+         SlotsOf(*waiting_commands_.front()) == 1) {
+    PoolTask& task = *waiting_commands_.front();
+    waiting_commands_.pop_front();
+    next_commands_.push_back(&task);
+    commands_.Start(task, CommandRunner::Turn::kNext);
+  }
+}
+
+// The place of a process that has ended is its successor's; one that had not
+// begun, and was lost, has none.
+void ProcessPool::Leave(const PoolTask& task) {
+  if (std::find(next_commands_.begin(), next_commands_.end(), &task) !=
+      next_commands_.end()) {
+    return;
+  }
+  --commands_running_;
+  if (next_commands_.empty()) return;
+  command_slots_used_ += SlotsOf(*next_commands_.front());
+  ++commands_running_;
+  next_commands_.pop_front();
 }
 
 void ProcessPool::Look() {
@@ -243,7 +279,10 @@ void ProcessPool::Look() {
 
 void ProcessPool::TurnEnd() {
   // What is started may fail at once, which makes room for more.
-  while (std::exchange(work_changed_, false)) Pump();
+  while (std::exchange(work_changed_, false)) {
+    Pump();
+    LineUpCommands();
+  }
   if (!looks_ && !groups_.empty()) Look();
   for (const auto& group : groups_) group->Flush();
   host_.Flush();

@@ -60,6 +60,8 @@ class ProcessPool {
   size_t SlotsInUse() const;
   size_t SlotsWanted(size_t kind) const;
   void PumpCommands(size_t free);
+  void LineUpCommands();
+  void Leave(const PoolTask& task);
   void Look();
   void TurnEnd();
   void End(PoolTask& task, Outcome outcome);
@@ -73,7 +75,9 @@ class ProcessPool {
   ProcessHost host_;
   absl::flat_hash_map<AttemptId, std::unique_ptr<PoolTask>> tasks_;
   std::deque<PoolTask*> waiting_commands_;
+  std::deque<PoolTask*> next_commands_;  // begin when others end, in order
   size_t command_slots_used_ = 0;
+  size_t commands_running_ = 0;
   CommandRunner commands_;
   std::vector<std::unique_ptr<WorkerGroup>> groups_;
   absl::flat_hash_map<std::string, size_t> group_of_;

@@ -78,8 +78,9 @@ REMUDA_IN_CHILD int ChildMain(void* argument) {
     }
   }
   Call(SYS_setsid);
-  int given = 3;
-  for (int i = 0; i < static_cast<int>(kChildDescriptors); ++i) {
+  int given = static_cast<int>(kChildDescriptors);
+  while (given > 3 && launch->descriptors[given - 1] < 0) --given;
+  for (int i = 0; i < given; ++i) {
     if (launch->descriptors[i] < 0) {
       if (i >= 3) Call(SYS_close, i);
       continue;
@@ -87,7 +88,6 @@ REMUDA_IN_CHILD int ChildMain(void* argument) {
     if (Call(SYS_dup2, launch->descriptors[i], i) < 0) {
       return Fail(launch, SpawnStage::kProcess);
     }
-    if (i >= given) given = i + 1;
   }
   if (Call(SYS_close_range, given, -1, 0) < 0) {
     return Fail(launch, SpawnStage::kProcess);

@@ -69,7 +69,7 @@ void ProcessHost::Watch() {
 
 uint64_t ProcessHost::Start(ProcessStart start, Ended ended) {
   const uint64_t id = ++last_id_;
-  running_.emplace(id, std::move(ended));
+  running_.emplace(id, Running{std::move(ended), start.in_line});
   if (spawner_ == nullptr && loop_.Now() >= next_launch_) {
     next_launch_ = loop_.Now() + kRelaunchPause;
     auto launched = Spawner::Launch(spawner_program_, ties_);
@@ -91,6 +91,9 @@ uint64_t ProcessHost::Start(ProcessStart start, Ended ended) {
   request.directory = std::move(start.directory);
   request.limits = start.limits;
   request.zygote = std::move(start.zygote);
+  request.in_line = start.in_line;
+  request.waits = start.waits;
+  request.ends_seen = ends_seen_;
   spawner_->Start(std::move(request), std::move(start.descriptors));
   has_unsent_ = true;
   return id;
@@ -129,8 +132,18 @@ void ProcessHost::OnReadable() {
     if (const auto* exited = std::get_if<ProcessExited>(&report)) {
       orphans_killed_ += exited->orphans_killed;
     }
+    ends_seen_ += IsEndOfLine(report);
     std::visit([this](const auto& one) { Report(one.id, EndOf(one)); }, report);
   }
+}
+
+// Whether the spawner has counted it too.
+bool ProcessHost::IsEndOfLine(const SpawnerReport& report) const {
+  const auto* failed = std::get_if<SpawnFailed>(&report);
+  if (failed != nullptr && failed->stage == SpawnStage::kStopped) return false;
+  const auto found =
+      running_.find(std::visit([](const auto& one) { return one.id; }, report));
+  return found != running_.end() && found->second.in_line;
 }
 
 void ProcessHost::OnSpawnerDied() {
@@ -138,19 +151,20 @@ void ProcessHost::OnSpawnerDied() {
   spawner_.reset();
   waits_for_room_ = false;
   has_unsent_ = false;
+  ends_seen_ = 0;
   // What has escaped it, if it was itself killed.
   orphans_killed_ += KillMarked(mark_);
   RemoveGroups();
   const auto lost = std::exchange(running_, {});
-  for (const auto& [id, ended] : lost) ended(ProcessLost{});
+  for (const auto& [id, one] : lost) one.ended(ProcessLost{});
 }
 
 void ProcessHost::Report(uint64_t id, const ProcessEnd& end) {
   const auto found = running_.find(id);
   if (found == running_.end()) return;
-  const Ended ended = std::move(found->second);
+  const Running one = std::move(found->second);
   running_.erase(found);
-  ended(end);
+  one.ended(end);
 }
 
 }  // namespace remuda

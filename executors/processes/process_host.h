@@ -33,6 +33,10 @@ struct ProcessStart {
   ProcessLimits limits;
   // What its worker is for, if its program can be a zygote; else empty.
   std::string zygote;
+  // Takes a place in the line of those that do; one that waits begins when
+  // another of the line ends.
+  bool in_line = false;
+  bool waits = false;
 };
 
 // Starts processes through the spawner and tells each one's owner how it
@@ -64,7 +68,13 @@ class ProcessHost {
   uint64_t orphans_killed() const { return orphans_killed_; }
 
  private:
+  struct Running {
+    Ended ended;
+    bool in_line = false;
+  };
+
   void OnReadable();
+  bool IsEndOfLine(const SpawnerReport& report) const;
   void OnSpawnerDied();
   void Report(uint64_t id, const ProcessEnd& end);
   void Watch();
@@ -83,7 +93,8 @@ class ProcessHost {
   uint64_t orphans_killed_ = 0;
   bool has_unsent_ = false;
   bool waits_for_room_ = false;
-  absl::flat_hash_map<uint64_t, Ended> running_;
+  uint64_t ends_seen_ = 0;  // of the line of this spawner
+  absl::flat_hash_map<uint64_t, Running> running_;
 };
 
 }  // namespace remuda

@@ -13,8 +13,6 @@
 #include <memory>
 #include <string_view>
 
-#include "base/file_descriptor.h"
-
 namespace remuda {
 namespace {
 
@@ -100,18 +98,30 @@ std::vector<ProcessFacts> ReadProcesses() {
   return table;
 }
 
-std::vector<pid_t> ReadOwnChildren() {
-  const std::string path =
-      "/proc/self/task/" + std::to_string(gettid()) + "/children";
+OwnChildren::OwnChildren()
+    : file_(open(
+          ("/proc/self/task/" + std::to_string(gettid()) + "/children").c_str(),
+          O_RDONLY | O_CLOEXEC)) {}
+
+std::vector<pid_t> OwnChildren::Read() {
   std::vector<pid_t> children;
-  if (access(path.c_str(), R_OK) != 0) {
+  if (!file_.valid()) {
     // A kernel without that file: the whole table says the same, slowly.
     for (const ProcessFacts& process : ReadProcesses()) {
       if (process.parent == getpid()) children.push_back(process.pid);
     }
     return children;
   }
-  const std::string content = ReadFile(path);
+  std::string content;
+  std::array<char, 4096> piece;
+  for (ssize_t count = 0;;) {
+    count = pread(file_.get(), piece.data(), piece.size(),
+                  static_cast<off_t>(content.size()));
+    if (count <= 0) break;
+    content.append(piece.data(), static_cast<size_t>(count));
+    // Only what does not fit into the piece is left for the next.
+    if (static_cast<size_t>(count) < piece.size() / 2) break;
+  }
   std::string_view rest = content;
   for (std::string_view word = NextWord(rest); !word.empty();
        word = NextWord(rest)) {

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/file_descriptor.h"
+
 namespace remuda {
 
 // One line of the machine's process table.
@@ -26,9 +28,19 @@ std::optional<ProcessFacts> ReadProcess(pid_t pid);
 // Every process that this one can see. Costs some 10 microseconds each.
 std::vector<ProcessFacts> ReadProcesses();
 
-// The direct children of the calling thread, adopted ones included. Complete,
-// because only the parent can remove a child from this list.
-std::vector<pid_t> ReadOwnChildren();
+// The direct children of the thread that made it, adopted ones included.
+//
+// Thread: confined to that one.
+class OwnChildren {
+ public:
+  OwnChildren();
+
+  // Complete, because only the parent can remove a child from this list.
+  std::vector<pid_t> Read();
+
+ private:
+  const UniqueFd file_;  // kept open; none on a kernel without that file
+};
 
 // The value of REMUDA_MARK with which `pid` was started. Empty if it has
 // none, has overwritten it, or is gone.

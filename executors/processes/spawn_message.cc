@@ -96,6 +96,9 @@ SpawnRequest GetSpawn(Reader& in) {
   request.limits.memory_bytes = in.Get<uint64_t>();
   request.limits.processes = in.Get<uint64_t>();
   request.zygote = in.GetText();
+  request.in_line = in.GetFlag();
+  request.waits = in.GetFlag();
+  request.ends_seen = in.Get<uint64_t>();
   return request;
 }
 
@@ -155,6 +158,9 @@ void AppendRequest(const SpawnRequest& request, std::string* frame) {
   Put(request.limits.memory_bytes, frame);
   Put(request.limits.processes, frame);
   PutText(request.zygote, frame);
+  Put(static_cast<uint8_t>(request.in_line), frame);
+  Put(static_cast<uint8_t>(request.waits), frame);
+  Put(request.ends_seen, frame);
 }
 
 void AppendRequest(const GroupSetup& request, std::string* frame) {

@@ -45,6 +45,11 @@ struct SpawnRequest {
   // What its worker is for, if a zygote may fork it; REMUDA_MARK is then last
   // in `environment`.
   std::string zygote;
+  // Takes part in the line: its end is one of those that `ends_seen` counts,
+  // of this spawner. One that waits starts when another of the line ends.
+  bool in_line = false;
+  bool waits = false;
+  uint64_t ends_seen = 0;
 };
 
 // Where the spawner may make control groups; before the first request.
@@ -65,14 +70,16 @@ struct SignalRequest {
   SignalTarget target = SignalTarget::kProcess;
 };
 
-// What failed between the request and the program's first instruction; kLease:
-// nothing, but the lease was over.
+// What failed between the request and the program's first instruction.
+// Nothing did with kLease: the lease was over; nor with kStopped: it waited in
+// the line and was told to stop, which is no end that the line counts.
 enum class SpawnStage : uint8_t {
   kProcess,
   kDirectory,
   kProgram,
   kGroup,
   kLease,
+  kStopped,
 };
 
 struct SpawnFailed {

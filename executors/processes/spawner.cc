@@ -248,6 +248,8 @@ std::string DescribeSpawnFailure(const SpawnFailed& failure,
              "' into its control group: " + std::strerror(failure.error_number);
     case SpawnStage::kLease:
       return "the lease was over before '" + program + "' could start";
+    case SpawnStage::kStopped:
+      return "'" + program + "' was stopped before it could start";
     case SpawnStage::kProgram:
       break;
   }

@@ -1,13 +1,9 @@
 #include "executors/processes/spawner_main.h"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,7 +18,6 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,15 +28,13 @@
 #include "executors/processes/lease_page.h"
 #include "executors/processes/limit_keeper.h"
 #include "executors/processes/process_tree.h"
+#include "executors/processes/spawn_line.h"
 #include "executors/processes/spawn_message.h"
+#include "executors/processes/spawner_setup.h"
 #include "executors/processes/zygote_keeper.h"
 
 namespace remuda {
 namespace {
-
-// Below this number every descriptor is taken, so that one which is received
-// never lies where a child's own descriptors go.
-constexpr int kFirstFreeDescriptor = 10;
 
 // How long an attempt's end is held back because processes of it will not
 // die; the kernel can keep one alive in a broken disk's system call.
@@ -81,6 +74,7 @@ class SpawnerProcess {
     std::string mark;
     std::string zygote;  // the key by which there may be one for it
     MonotonicTime started;
+    bool in_line = false;
     uint64_t start_ticks = 0;
     bool signalled = false;
     bool lease_over = false;  // for which it was killed
@@ -91,15 +85,18 @@ class SpawnerProcess {
     std::string mark;
     MonotonicTime ended;
     ProcessExited report;
+    bool in_line = false;
     bool has_survivors = false;
   };
 
   bool Wait();
   bool ReceiveRequests();
   void TakeDescriptors(const msghdr& header);
-  void Handle(const SpawnRequest& request);
+  void Handle(SpawnRequest& request);
   void Handle(const SignalRequest& request);
   void Handle(const GroupSetup& setup);
+  bool Begin(const HeldSpawn& spawn);
+  void FillPlaces(size_t ends);
   int WaitMilliseconds() const;
   void KeepLimits();
   Duration LeaseLeft() const;
@@ -124,12 +121,15 @@ class SpawnerProcess {
   std::deque<UniqueFd> descriptors_;
   std::map<pid_t, Root> roots_;
   std::map<uint64_t, pid_t> pid_of_id_;
+  SpawnLine line_;
   std::vector<EndedRoot> ended_;
   bool may_have_strays_ = false;
+  bool may_have_ended_ = true;  // a signal came since the last look
   // Strays being killed, which are looked at until they are gone: by number
   // and start, so that each counts once.
   std::set<std::pair<pid_t, uint64_t>> dying_;
   uint32_t orphans_killed_ = 0;  // since the last report
+  OwnChildren children_;
   LimitKeeper limits_;
   ZygoteKeeper zygotes_;
   MonotonicTime next_look_;
@@ -168,12 +168,18 @@ bool SpawnerProcess::Wait() {
   const int timeout = WaitMilliseconds();
   if (poll(watched.data(), watched.size(), timeout) < 0) return errno == EINTR;
   if (watched[1].revents != 0) {
+    // Each of the two signals is pending once at most.
     std::array<signalfd_siginfo, 16> pending;
-    while (read(signals_.get(), pending.data(), sizeof(pending)) > 0) {
+    const ssize_t count = read(signals_.get(), pending.data(), sizeof(pending));
+    bool parent_died = false;
+    for (size_t i = 0;
+         count > 0 && i < static_cast<size_t>(count) / sizeof(pending[0]);
+         ++i) {
+      parent_died |= pending[i].ssi_signo == SIGUSR1;
     }
-    // The parent-death signal also comes when merely the agent's thread that
-    // started us ends.
-    if (getppid() != agent_) return false;
+    // It also comes when merely the agent's thread that started us ends.
+    if (parent_died && getppid() != agent_) return false;
+    may_have_ended_ = true;
   }
   if (watched[2].revents != 0) {
     uint64_t times = 0;
@@ -201,10 +207,10 @@ bool SpawnerProcess::ReceiveRequests() {
   TakeDescriptors(header);
   frames_.Add({bytes.data(), static_cast<size_t>(count)});
   while (const auto body = frames_.Next()) {
-    const auto requests = ParseRequests(*body);
+    auto requests = ParseRequests(*body);
     if (!requests.has_value()) return false;
-    for (const SpawnerRequest& request : *requests) {
-      std::visit([this](const auto& one) { Handle(one); }, request);
+    for (SpawnerRequest& request : *requests) {
+      std::visit([this](auto& one) { Handle(one); }, request);
     }
   }
   return !frames_.broken();
@@ -226,29 +232,56 @@ void SpawnerProcess::TakeDescriptors(const msghdr& header) {
   }
 }
 
-void SpawnerProcess::Handle(const SpawnRequest& request) {
-  std::vector<UniqueFd> given;
+void SpawnerProcess::Handle(SpawnRequest& request) {
+  HeldSpawn spawn{.request = std::move(request), .given = {}};
+  spawn.complete = !spawn.request.argv.empty();
+  for (size_t i = 0; i < kChildDescriptors; ++i) {
+    if ((spawn.request.descriptors & (1u << i)) == 0) continue;
+    // The kernel drops descriptors when this process has too many.
+    if (descriptors_.empty()) {
+      spawn.complete = false;
+      break;
+    }
+    spawn.given.push_back(std::move(descriptors_.front()));
+    descriptors_.pop_front();
+  }
+  const bool in_line = spawn.request.in_line;
+  if (in_line) line_.Seen(spawn.request.ends_seen);
+  std::optional<HeldSpawn> now;
+  if (spawn.request.waits) {
+    now = line_.Add(std::move(spawn));
+  } else {
+    now = std::move(spawn);
+  }
+  if (now.has_value() && !Begin(*now) && in_line) FillPlaces(1);
+}
+
+// Starts who waits for them, in the places of so many of the line that ended.
+void SpawnerProcess::FillPlaces(size_t ends) {
+  while (ends > 0) {
+    const std::optional<HeldSpawn> next = line_.TakeForEnd();
+    if (!next.has_value() || Begin(*next)) --ends;
+  }
+}
+
+// False if it was reported as failed.
+bool SpawnerProcess::Begin(const HeldSpawn& spawn) {
+  const SpawnRequest& request = spawn.request;
   ChildPlan plan{.argv = request.argv,
                  .environment = request.environment,
                  .directory = request.directory,
                  .descriptors = {},
                  .groups = {}};
-  bool complete = !request.argv.empty();
+  auto given = spawn.given.begin();
   for (size_t i = 0; i < kChildDescriptors; ++i) {
-    plan.descriptors[i] = -1;
-    if ((request.descriptors & (1u << i)) == 0) continue;
-    if (descriptors_.empty()) {
-      // The kernel drops descriptors when this process has too many.
-      complete = false;
-      break;
-    }
-    given.push_back(std::move(descriptors_.front()));
-    descriptors_.pop_front();
-    plan.descriptors[i] = given.back().get();
+    const bool has = (request.descriptors & (1u << i)) != 0;
+    const bool here = has && given != spawn.given.end();
+    plan.descriptors[i] = here ? (given++)->get() : -1;
   }
+  const bool complete = spawn.complete;
   if (IsLeaseOver()) {
     AppendReport(SpawnFailed{request.id, SpawnStage::kLease, 0}, &reports_);
-    return;
+    return false;
   }
   if (complete) plan.groups = limits_.Prepare(request.id, request.limits);
   const MonotonicTime started = clock_.Now();
@@ -266,15 +299,17 @@ void SpawnerProcess::Handle(const SpawnRequest& request) {
     limits_.Forget(request.id);
     AppendReport(SpawnFailed{request.id, failure->stage, failure->error_number},
                  &reports_);
-    return;
+    return false;
   }
   const pid_t pid = std::get<pid_t>(result);
   roots_[pid] = Root{.id = request.id,
                      .mark = request.mark,
                      .zygote = std::move(zygote),
-                     .started = started};
+                     .started = started,
+                     .in_line = request.in_line};
   pid_of_id_[request.id] = pid;
   limits_.Started(request.id, pid);
+  return true;
 }
 
 void SpawnerProcess::Handle(const GroupSetup& setup) {
@@ -335,7 +370,12 @@ void SpawnerProcess::KeepLease() {
 
 void SpawnerProcess::Handle(const SignalRequest& request) {
   const auto found = pid_of_id_.find(request.id);
-  if (found == pid_of_id_.end()) return;
+  if (found == pid_of_id_.end()) {
+    if (line_.Remove(request.id)) {
+      AppendReport(SpawnFailed{request.id, SpawnStage::kStopped, 0}, &reports_);
+    }
+    return;
+  }
   const pid_t pid = found->second;
   roots_[pid].signalled = true;
   // A root is not reaped before it leaves the map, so its number is its own.
@@ -345,6 +385,10 @@ void SpawnerProcess::Handle(const SignalRequest& request) {
 }
 
 void SpawnerProcess::Reap() {
+  // What is being killed is looked at again and again; for all else there is
+  // a signal.
+  const bool looks_again = !ended_.empty() || !dying_.empty();
+  if (!std::exchange(may_have_ended_, false) && !looks_again) return;
   int status = 0;
   rusage used{};
   rusage own{};
@@ -363,7 +407,8 @@ void SpawnerProcess::Reap() {
     EndedRoot ended{.pid = pid,
                     .mark = std::move(found->second.mark),
                     .ended = now,
-                    .report = {}};
+                    .report = {},
+                    .in_line = found->second.in_line};
     ended.report.id = found->second.id;
     ended.report.wait_status = status;
     ended.report.signalled = found->second.signalled;
@@ -393,6 +438,7 @@ void SpawnerProcess::SettleEnded() {
   }
   KillStrays();
   const MonotonicTime now = clock_.Now();
+  size_t of_line = 0;
   std::erase_if(ended_, [&](EndedRoot& root) {
     const bool overdue = now - root.ended > kSurvivorWaitMax;
     if (root.has_survivors && !overdue) return false;
@@ -404,8 +450,10 @@ void SpawnerProcess::SettleEnded() {
       root.report.memory_max_bytes = limits.memory_max_bytes;
     }
     AppendReport(root.report, &reports_);
+    of_line += root.in_line;
     return true;
   });
+  FillPlaces(of_line);
 }
 
 // Whatever a reaped root left alive hangs below a child of ours that is no
@@ -414,7 +462,7 @@ void SpawnerProcess::SettleEnded() {
 void SpawnerProcess::KillStrays() {
   std::vector<pid_t> condemned;
   std::set<std::pair<pid_t, uint64_t>> dying;
-  for (const pid_t pid : ReadOwnChildren()) {
+  for (const pid_t pid : children_.Read()) {
     if (roots_.contains(pid) || zygotes_.Has(pid)) continue;
     const std::optional<ProcessFacts> facts = ReadProcess(pid);
     if (!facts.has_value() || facts->state == 'Z') continue;
@@ -489,7 +537,7 @@ void SpawnerProcess::KillAll() {
   while (clock_.Now() < give_up) {
     while (waitpid(-1, nullptr, WNOHANG) > 0) {
     }
-    const std::vector<pid_t> children = ReadOwnChildren();
+    const std::vector<pid_t> children = children_.Read();
     if (children.empty()) return;
     KillTrees(children, ReadProcesses());
     pollfd watched{signals_.get(), POLLIN, 0};
@@ -500,45 +548,6 @@ void SpawnerProcess::KillAll() {
   }
 }
 
-// Everything that children inherit from here: no signal is ignored, none of
-// our files is readable to others, no core dumps, no privilege by exec.
-bool PrepareProcess(std::span<int> kept) {
-  // The system call itself, as the library refuses the two signals that it
-  // uses, which may have come to us ignored. Zero is the default action.
-  const std::array<uint64_t, 4> default_action{};
-  for (int number = 1; number <= SIGRTMAX; ++number) {
-    syscall(SYS_rt_sigaction, number, default_action.data(), nullptr,
-            sizeof(uint64_t));
-  }
-  setsid();
-  umask(077);
-  const rlimit no_core{0, 0};
-  setrlimit(RLIMIT_CORE, &no_core);
-  for (int& fd : kept) {
-    if (fd < 0) continue;
-    fd = fcntl(fd, F_DUPFD_CLOEXEC, kFirstFreeDescriptor);
-    if (fd < 0) return false;
-  }
-  const int null = open("/dev/null", O_RDWR);
-  if (null < 0) return false;
-  for (int number = 0; number < kFirstFreeDescriptor; ++number) {
-    if (number != null && dup2(null, number) < 0) return false;
-  }
-  std::vector<int> open(kept.begin(), kept.end());
-  std::sort(open.begin(), open.end());
-  unsigned first = kFirstFreeDescriptor;
-  for (const int fd : open) {
-    if (fd < 0) continue;
-    const auto number = static_cast<unsigned>(fd);
-    if (number > first) close_range(first, number - 1, 0);
-    first = number + 1;
-  }
-  close_range(first, ~0u, 0);
-  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 &&
-         prctl(PR_SET_PDEATHSIG, SIGUSR1, 0, 0, 0) == 0;
-}
-
 }  // namespace
 
 int SpawnerMain(int argc, char** argv) {
@@ -547,7 +556,7 @@ int SpawnerMain(int argc, char** argv) {
   for (size_t i = 0; i < kept.size() && static_cast<int>(i) + 2 < argc; ++i) {
     kept[i] = std::atoi(argv[i + 2]);
   }
-  if (kept[0] < 0 || !PrepareProcess(kept)) return 1;
+  if (kept[0] < 0 || !SetUpSpawner(kept)) return 1;
   // A supervisor's SIGTERM to the whole group means the agent, which drains
   // and then closes the socket; everything is blocked and only two are read.
   sigset_t all;

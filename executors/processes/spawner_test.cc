@@ -120,6 +120,51 @@ class SpawnerTest : public testing::Test {
   std::map<uint64_t, SpawnerReport> reports_;
 };
 
+TEST_F(SpawnerTest, WhoWaitsInTheLineStartsWhenAnotherEnds) {
+  SpawnRequest first = Request({"sh", "-c", "read line"});
+  first.in_line = true;
+  auto input = MakePipe();
+  CHECK_OK(input);
+  Spawner::Descriptors descriptors;
+  descriptors[0] = std::move(input->first);
+  const uint64_t first_id = first.id;
+  spawner_->Start(std::move(first), std::move(descriptors));
+  std::vector<uint64_t> next;
+  for (const char* word : {"stopped", "second", "third"}) {
+    SpawnRequest request = Request({"echo", word});
+    request.in_line = true;
+    request.waits = true;
+    next.push_back(Start(std::move(request)));
+  }
+  spawner_->Signal({.id = next[0], .signal = SIGTERM});
+  Flush();
+  const auto stopped = std::get<SpawnFailed>(WaitForReport(next[0]));
+  EXPECT_EQ(stopped.stage, SpawnStage::kStopped);
+  EXPECT_EQ(ReadLine(next[0]), "");
+  EXPECT_FALSE(reports_.contains(first_id));
+  input->second.Reset();  // nothing else is said to the spawner
+  WaitForExit(first_id);
+  EXPECT_EQ(ReadLine(next[1]), "second");
+  WaitForExit(next[1]);
+  EXPECT_EQ(ReadLine(next[2]), "third");
+  WaitForExit(next[2]);
+}
+
+TEST_F(SpawnerTest, OneOfTheLineThatCannotStartLeavesItsPlaceToTheNext) {
+  std::vector<uint64_t> ids;
+  for (const char* program : {"true", "/no/such/program", "true"}) {
+    SpawnRequest request = Request({program});
+    request.in_line = true;
+    request.waits = !ids.empty();
+    ids.push_back(Start(std::move(request)));
+  }
+  Flush();
+  WaitForExit(ids[0]);
+  const auto failed = std::get<SpawnFailed>(WaitForReport(ids[1]));
+  EXPECT_EQ(failed.stage, SpawnStage::kProgram);
+  WaitForExit(ids[2]);
+}
+
 TEST_F(SpawnerTest, ReportsHowProgramsEnd) {
   const uint64_t good = StartShell("exit 0");
   const uint64_t bad = StartShell("exit 3");
