@@ -56,6 +56,12 @@ class Thumbnails(Folder):
         part = b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body
         path.write_bytes(data[:2] + part + data[2:])
 
+    def difference(self, one, other):
+        """Of their pixels, the mean, of 255."""
+        vips("subtract", one, other, self.folder / "less.v")
+        vips("abs", self.folder / "less.v", self.folder / "size.v")
+        return float(vips("avg", self.folder / "size.v"))
+
     def thumbnails(self, spec_lines, code=0):
         spec = self.folder / "job.yaml"
         spec.write_text(job_text("thumbnails", "image.thumbnail", spec_lines))
@@ -96,7 +102,10 @@ class Thumbnails(Folder):
             self.assertEqual(row["output"]["bytes"], ours.stat().st_size)
             self.assertEqual(field(ours, "width"), field(peer, "width"))
             self.assertEqual(field(ours, "height"), field(peer, "height"))
-            self.assertEqual(ours.read_bytes(), peer.read_bytes(), number)
+            if scale > 0.5:
+                self.assertEqual(ours.read_bytes(), peer.read_bytes(), number)
+            else:  # unpacked smaller, which is not the same and looks it
+                self.assertLess(self.difference(ours, peer), 1.5, number)
 
     def test_the_example(self):
         """As it lies in jobs/examples, but for where it writes."""
@@ -153,6 +162,9 @@ class Thumbnails(Folder):
             (self.folder / "a.jpg").read_bytes()[:200])
         (self.folder / "cut.jpg").write_bytes(
             (self.folder / "a.jpg").read_bytes()[:-2000])
+        # One that is unpacked smaller.
+        (self.folder / "cut-large.jpg").write_bytes(
+            self.picture("large.jpg", (1600, 1200)).read_bytes()[:-2000])
         # libvips reads it, by a loader that thumbnails have no need of.
         (self.folder / "a.ppm").write_bytes(b"P6 2 2 255\n" + bytes(12))
         # A PNG that says it has 65,000 x 65,000 pixels.
@@ -166,6 +178,7 @@ class Thumbnails(Folder):
                  ("text.jpg", "x.jpg", "cannot read"),
                  ("half.jpg", "x.jpg", "half.jpg"),
                  ("cut.jpg", "x.jpg", "cut.jpg"),
+                 ("cut-large.jpg", "x.jpg", "cut-large.jpg"),
                  ("a.ppm", "x.jpg", "no JPEG, PNG or WebP"),
                  ("bomb.png", "x.jpg", "pixels; the limit is"),
                  ("a.jpg", "x.txt", "must end in")]

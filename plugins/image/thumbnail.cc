@@ -74,6 +74,29 @@ Parameters Parse(std::string_view text) {
           .quality = WholeNumber(parameters, "quality", kQualityDefault, 100)};
 }
 
+// What a file says of its picture before it is unpacked.
+struct Header {
+  bool is_jpeg = false;
+  uint64_t width = 0;  // as it will be seen
+  uint64_t height = 0;
+};
+
+// How much smaller a JPEG may be unpacked, at a fraction of the work: as far as
+// it is still no smaller than what is wanted (docs/decisions/0057).
+int ShrinkOf(const Header& header, const Parameters& parameters) {
+  if (!header.is_jpeg) return 1;
+  const auto width = static_cast<uint64_t>(parameters.width);
+  const auto height = static_cast<uint64_t>(parameters.height);
+  int shrink = 1;
+  for (const int wider : {2, 4, 8}) {
+    const auto factor = static_cast<uint64_t>(wider);
+    if (header.width >= factor * width || header.height >= factor * height) {
+      shrink = wider;
+    }
+  }
+  return shrink;
+}
+
 // The last thing that libvips has to say, on one line.
 [[noreturn]] void Fail(const std::string& what) {
   std::string reason = vips_error_buffer();
@@ -182,12 +205,9 @@ class Thumbnail {
     const std::string saver =
         SaverOf(goal.extension().string(), parameters.quality);
     const PictureFile file(parameters.from);
-    CheckSize(file, parameters.from);
+    const int shrink = ShrinkOf(CheckSize(file, parameters.from), parameters);
     Image image;
-    // Turns it as its EXIF data say, and never makes it larger.
-    if (vips_thumbnail(file.name().c_str(), image.out(), parameters.width,
-                       "height", parameters.height, "size", VIPS_SIZE_DOWN,
-                       "fail_on", VIPS_FAIL_ON_ERROR, nullptr) != 0) {
+    if (!Shrink(file, shrink, parameters, image)) {
       Fail("cannot read " + parameters.from);
     }
     std::error_code error;
@@ -206,6 +226,25 @@ class Thumbnail {
   }
 
  private:
+  // Turns it as its EXIF data say, and never makes it larger. False if libvips
+  // has said why not.
+  static bool Shrink(const PictureFile& file, int shrink,
+                     const Parameters& parameters, Image& image) {
+    if (shrink == 1) {
+      return vips_thumbnail(file.name().c_str(), image.out(), parameters.width,
+                            "height", parameters.height, "size", VIPS_SIZE_DOWN,
+                            "fail_on", VIPS_FAIL_ON_ERROR, nullptr) == 0;
+    }
+    Image unpacked;
+    *unpacked.out() = vips_image_new_from_file(
+        file.name().c_str(), "shrink", shrink, "access", VIPS_ACCESS_SEQUENTIAL,
+        "fail_on", VIPS_FAIL_ON_ERROR, nullptr);
+    return unpacked.get() != nullptr &&
+           vips_thumbnail_image(unpacked.get(), image.out(), parameters.width,
+                                "height", parameters.height, "size",
+                                VIPS_SIZE_DOWN, nullptr) == 0;
+  }
+
   // False if libvips has said why not.
   static bool Write(const Image& image, const std::string& saver,
                     const std::string& path) {
@@ -218,8 +257,9 @@ class Thumbnail {
   }
 
   // Decided by what the file holds: libvips has loaders for dozens of formats,
-  // and those of the rarer ones are no place for pictures of strangers.
-  static void CheckFormat(const PictureFile& file, const std::string& path) {
+  // and those of the rarer ones are no place for pictures of strangers. Returns
+  // whether it is a JPEG.
+  static bool CheckFormat(const PictureFile& file, const std::string& path) {
     const char* loader = vips_foreign_find_load(file.name().c_str());
     if (loader == nullptr) Fail("cannot read " + path);
     const std::string_view name(loader);
@@ -227,11 +267,12 @@ class Thumbnail {
         name != "VipsForeignLoadWebpFile") {
       throw std::runtime_error(path + " is no JPEG, PNG or WebP picture");
     }
+    return name == "VipsForeignLoadJpegFile";
   }
 
   // A small file may unpack to more than the machine has.
-  static void CheckSize(const PictureFile& file, const std::string& path) {
-    CheckFormat(file, path);
+  static Header CheckSize(const PictureFile& file, const std::string& path) {
+    const bool is_jpeg = CheckFormat(file, path);
     Image header;
     *header.out() = vips_image_new_from_file(file.name().c_str(), nullptr);
     if (header.get() == nullptr) Fail("cannot read " + path);
@@ -245,6 +286,10 @@ class Thumbnail {
                                " pixels; the limit is " +
                                std::to_string(kPixelsMax) + " in all");
     }
+    if (vips_image_get_orientation_swap(header.get())) {
+      return {.is_jpeg = is_jpeg, .width = height, .height = width};
+    }
+    return {.is_jpeg = is_jpeg, .width = width, .height = height};
   }
 };
 
