@@ -98,15 +98,15 @@ def program(command):
 class Job:
     """A new agent for each run, so that its peak is this run's."""
 
-    def __init__(self, type_, lines, *args):
+    def __init__(self, type_, lines, *args, slots="async=20000"):
         self.type = type_
         self.lines = lines
-        self.args = args
+        self.args = ("--slots", slots, *args)
 
     def __call__(self):
         with Cluster() as cluster:
             cluster.coordinator()
-            agent = cluster.agent("--slots", "async=20000", *self.args)
+            agent = cluster.agent(*self.args)
             cluster.agents_online(1)
             spec = cluster.spec("many", job_text("many", self.type,
                                                  self.lines))
