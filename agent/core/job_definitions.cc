@@ -5,39 +5,51 @@
 
 #include "absl/status/status.h"
 #include "jobs/job_json.h"
-#include "jobs/parameters.h"
 
 namespace remuda {
-namespace {
 
-absl::StatusOr<std::shared_ptr<const JobWork>> Parse(
-    const JobDefinition& definition) {
-  absl::StatusOr<Job> job = JobFromJson(definition.job_json);
+absl::StatusOr<JobDefinitions::Parsed> JobDefinitions::Parse(
+    const std::string& job_json) {
+  absl::StatusOr<Job> job = JobFromJson(job_json);
   if (!job.ok()) return job.status();
   absl::StatusOr<ParameterTemplate> parameters =
       ParameterTemplate::Parse(job->with);
   if (!parameters.ok()) return parameters.status();
-  return std::make_shared<const JobWork>(
-      JobWork{.id = definition.job,
-              .job = *std::move(job),
-              .parameters = *std::move(parameters)});
+  const WorkKey key = WorkKeyOf(*job);
+  return Parsed{
+      .job = *std::move(job), .parameters = *std::move(parameters), .key = key};
 }
 
-}  // namespace
+absl::StatusOr<JobDefinitions::Parsed> JobDefinitions::ParseOnce(
+    const std::string& job_json) {
+  const auto known = parsed_.find(job_json);
+  if (known != parsed_.end()) return known->second;
+  absl::StatusOr<Parsed> parsed = Parse(job_json);
+  if (!parsed.ok() || job_json.size() > kTextBytesMax) return parsed;
+  if (parsed_.size() >= kTextsMax) parsed_.clear();
+  parsed_.emplace(job_json, *parsed);
+  return parsed;
+}
 
 void JobDefinitions::Define(const JobDefinition& definition) {
   if (auto found = jobs_.find(definition.job);
       found != jobs_.end() && found->second.work.ok()) {
     return;
   }
-  absl::StatusOr<std::shared_ptr<const JobWork>> work = Parse(definition);
-  if (!work.ok()) {
-    work = absl::InvalidArgumentError("this agent cannot run the job: " +
-                                      std::string(work.status().message()));
+  absl::StatusOr<Parsed> parsed = ParseOnce(definition.job_json);
+  Known known;
+  if (parsed.ok()) {
+    known.key = parsed->key;
+    known.work = std::make_shared<const JobWork>(
+        JobWork{.id = definition.job,
+                .job = std::move(parsed->job),
+                .parameters = std::move(parsed->parameters)});
+  } else {
+    known.work =
+        absl::InvalidArgumentError("this agent cannot run the job: " +
+                                   std::string(parsed.status().message()));
   }
-  const WorkKey key = work.ok() ? WorkKeyOf((*work)->job) : WorkKey{};
-  jobs_.insert_or_assign(definition.job,
-                         Known{.work = std::move(work), .key = key});
+  jobs_.insert_or_assign(definition.job, std::move(known));
 }
 
 absl::StatusOr<std::shared_ptr<const JobWork>> JobDefinitions::Find(

@@ -7,22 +7,29 @@
 #include <memory>
 #include <string>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "jobs/attempt.h"
 #include "jobs/ids.h"
+#include "jobs/job.h"
+#include "jobs/parameters.h"
 #include "jobs/work_key.h"
 #include "wire/messages.h"
 
 namespace remuda {
 
-// The jobs this agent was told about, parsed once each. A definition stays as
-// long as there is room, because the coordinator sends it once a session.
+// The jobs this agent was told about; jobs of one text are parsed once. A
+// definition stays as long as there is room, because the coordinator sends it
+// once a session.
 //
 // Thread: confined to the agent core.
 // Lifetime: a value; attempts share what they use.
 class JobDefinitions {
  public:
   static constexpr size_t kDefinitionsMax = 4096;
+  // Texts whose meaning is kept, for the next job of the same.
+  static constexpr size_t kTextsMax = 64;
+  static constexpr size_t kTextBytesMax = 4096;
 
   explicit JobDefinitions(size_t definitions_max = kDefinitionsMax)
       : definitions_max_(definitions_max) {}
@@ -46,11 +53,21 @@ class JobDefinitions {
   size_t size() const { return jobs_.size(); }
 
  private:
-  const size_t definitions_max_;
+  struct Parsed {
+    Job job;
+    ParameterTemplate parameters;
+    WorkKey key;
+  };
   struct Known {
     absl::StatusOr<std::shared_ptr<const JobWork>> work;
     WorkKey key;
   };
+
+  static absl::StatusOr<Parsed> Parse(const std::string& job_json);
+  absl::StatusOr<Parsed> ParseOnce(const std::string& job_json);
+
+  const size_t definitions_max_;
+  absl::flat_hash_map<std::string, Parsed> parsed_;
   std::map<JobId, Known> jobs_;
 };
 

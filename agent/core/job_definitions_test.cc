@@ -28,6 +28,31 @@ TEST(JobDefinitionsTest, AJobIsParsedOnceAndShared) {
   EXPECT_EQ(first->get(), definitions.Find({1})->get());
 }
 
+TEST(JobDefinitionsTest, JobsOfOneTextMeanTheSameAndAreTheirOwn) {
+  JobDefinitions definitions;
+  definitions.Define(Definition(1));
+  definitions.Define(Definition(2));
+  definitions.Define(Definition(3, "other"));
+  EXPECT_EQ((*definitions.Find({2}))->id, JobId{2});
+  EXPECT_EQ((*definitions.Find({2}))->job, (*definitions.Find({1}))->job);
+  EXPECT_EQ(definitions.KeyOf({2}), definitions.KeyOf({1}));
+  EXPECT_EQ((*definitions.Find({3}))->job.name, "other");
+}
+
+TEST(JobDefinitionsTest, MoreTextsThanAreKeptAndLongOnesAreUnderstood) {
+  JobDefinitions definitions;
+  for (uint64_t id = 1; id <= 2 * JobDefinitions::kTextsMax; ++id) {
+    Job job;
+    job.name = "n" + std::to_string(id);
+    job.type = "noop";
+    const size_t size = id % 2 == 0 ? JobDefinitions::kTextBytesMax : 1;
+    job.with = R"({"text":")" + std::string(size, 'x') + R"("})";
+    definitions.Define({.job = {id}, .job_json = JobToJson(job)});
+    ASSERT_TRUE(definitions.Find({id}).ok()) << definitions.Find({id}).status();
+    EXPECT_EQ((*definitions.Find({id}))->job, job);
+  }
+}
+
 TEST(JobDefinitionsTest, AnUnknownJobIsNotFound) {
   EXPECT_TRUE(absl::IsNotFound(JobDefinitions().Find({1}).status()));
 }
