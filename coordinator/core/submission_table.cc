@@ -18,16 +18,17 @@ void SubmissionTable::Finish(const std::string& key, uint32_t document,
   const auto place = submission.documents.find(document);
   if (place == submission.documents.end() || place->second.finished) return;
   place->second.finished = summary;
-  finished_[summary.id] = {key, document};
-  if (--submission.live > 0) return;
-  finished_keys_.push_back(key);
-  if (finished_keys_.size() <= kFinishedMax) return;
-  const auto oldest = by_key_.find(finished_keys_.front());
+  finished_[summary.id] = {&submission, document};
+  if (--submission.live > 0 || submission.is_listed) return;
+  submission.is_listed = true;
+  finished_submissions_.push_back(&*at);
+  if (finished_submissions_.size() <= kFinishedMax) return;
+  const auto oldest = by_key_.find(finished_submissions_.front()->first);
   for (const auto& [number, old] : oldest->second.documents) {
     finished_.erase(old.job);
   }
   by_key_.erase(oldest);
-  finished_keys_.pop_front();
+  finished_submissions_.pop_front();
 }
 
 const SubmissionTable::Submission* SubmissionTable::Find(
@@ -39,9 +40,8 @@ const SubmissionTable::Submission* SubmissionTable::Find(
 const JobSummary* SubmissionTable::FindFinished(JobId job) const {
   const auto at = finished_.find(job);
   if (at == finished_.end()) return nullptr;
-  const Submission* submission = Find(at->second.first);
-  if (submission == nullptr) return nullptr;
-  const auto place = submission->documents.find(at->second.second);
+  const auto& [submission, document] = at->second;
+  const auto place = submission->documents.find(document);
   if (place == submission->documents.end() || !place->second.finished) {
     return nullptr;
   }

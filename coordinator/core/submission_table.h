@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -33,6 +34,7 @@ class SubmissionTable {
     // before are missing.
     std::map<uint32_t, Document> documents;
     size_t live = 0;
+    bool is_listed = false;  // among the finished ones
   };
 
   void Add(const std::string& key, uint32_t document, JobId job,
@@ -45,9 +47,12 @@ class SubmissionTable {
   const JobSummary* FindFinished(JobId job) const;
 
  private:
-  absl::flat_hash_map<std::string, Submission> by_key_;
-  absl::flat_hash_map<JobId, std::pair<std::string, uint32_t>> finished_;
-  std::deque<std::string> finished_keys_;  // oldest first
+  // Not flat, so that the others may point to its entries.
+  using ByKey = std::unordered_map<std::string, Submission>;
+
+  ByKey by_key_;
+  absl::flat_hash_map<JobId, std::pair<const Submission*, uint32_t>> finished_;
+  std::deque<const ByKey::value_type*> finished_submissions_;  // oldest first
 };
 
 }  // namespace remuda
