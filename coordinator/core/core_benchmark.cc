@@ -153,7 +153,12 @@ BENCHMARK(BM_NoopArray)
     ->Args({1, 1, 65'536, 0})
     ->Args({1, 1, 100, 0})
     ->Args({1, 1'000, 10, 0})
-    ->Args({1, 1'000, 10, 10'000});
+    ->Args({1, 1'000, 10, 10'000})
+    // What a task costs must not follow the number of agents.
+    ->Args({1, 10, 10, 0})
+    ->Args({1, 10'000, 10, 0})
+    ->Args({1'024, 10, 4'096, 0})
+    ->Args({1'024, 10'000, 4'096, 0});
 
 // What of a job's tasks the memory is asked for: every `each`th task ended
 // otherwise than its neighbours.
