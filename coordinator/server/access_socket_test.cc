@@ -54,7 +54,10 @@ class AccessSocketTest : public ::testing::Test {
     auto rows = reader->History(0, 10'000);
     CHECK_OK(rows);
     std::string text;
-    for (const HistoryRow& row : *rows) text += row.kind + row.body + "\n";
+    for (const HistoryRow& row : *rows) {
+      text += row.kind + row.body + "\n";
+      if (row.definition != nullptr) text += *row.definition + "\n";
+    }
     return text;
   }
 

@@ -144,13 +144,14 @@ void CoordinatorLoop::On(const Asker& asker, Submit request) {
   }
 }
 
-const JobToAccept* CoordinatorLoop::SurelyNew(const Submit& request) const {
+const JobToAccept* CoordinatorLoop::SurelyNew(const Submit& request) {
   if (request.jobs.size() != 1 || known_keys_.MayHave(request.key)) {
     return nullptr;
   }
   const JobToAccept* known = accepted_before_.Find(request.jobs.front());
   // Without room the other way finds the words for it.
-  if (known == nullptr || !disk_.CheckRoomFor(BytesOf(request, {})).ok()) {
+  if (known == nullptr ||
+      !room_ahead_.TakeRoomFor(BytesOf(request, {}), loop_.Now())) {
     return nullptr;
   }
   return known;

@@ -267,18 +267,42 @@ void CoordinatorLoop::Advance() {
 }
 
 void CoordinatorLoop::OnCommitted(std::vector<CommitUnit> units) {
-  for (const CommitUnit& unit : units) {
-    for (const JobSummary& summary : unit.output.summaries) {
+  for (CommitUnit& unit : units) {
+    watches_.OnCommitted(unit.output.summaries);
+    for (JobSummary& summary : unit.output.summaries) {
       if (IsTerminal(summary.state)) {
         committed_.erase(summary.id);
         CountVerdict(summary);
       } else {
-        committed_[summary.id] = summary;
+        const JobId id = summary.id;
+        committed_[id] = std::move(summary);
       }
     }
-    watches_.OnCommitted(unit.output.summaries);
-    for (const auto& send : unit.output.after_commit) Send(send);
+    SendAfterCommit(unit.output.after_commit, units.size() == 1);
   }
+}
+
+// What somebody waits for goes first: work to agents; else the ends of jobs to
+// those who watch them, before agents hear that these are settled.
+void CoordinatorLoop::SendAfterCommit(const std::vector<::remuda::Send>& sends,
+                                      bool is_alone) {
+  const auto send_all = [&](bool to_agents) {
+    for (const ::remuda::Send& send : sends) {
+      if (std::holds_alternative<ToAgent>(send) == to_agents) Send(send);
+    }
+  };
+  const bool has_work =
+      std::any_of(sends.begin(), sends.end(), [](const ::remuda::Send& send) {
+        const auto* to_agent = std::get_if<ToAgent>(&send);
+        return to_agent != nullptr &&
+               std::holds_alternative<Grant>(to_agent->message);
+      });
+  if (has_work) send_all(/*to_agents=*/true);
+  send_all(/*to_agents=*/false);
+  if (has_work) return;
+  // Of many units that end together the last says most.
+  if (is_alone) SendWatches();
+  send_all(/*to_agents=*/true);
 }
 
 // Notices when the process was stopped or the machine slept.

@@ -106,6 +106,7 @@ class CoordinatorLoop {
   void ArmTimer();
   void Tick();
   void OnCommitted(std::vector<CommitUnit> units);
+  void SendAfterCommit(const std::vector<::remuda::Send>& sends, bool is_alone);
 
   // What is denied is answered, counted, logged, and done with.
   bool Denied(Peer peer, const AgentFrame& frame);
@@ -131,7 +132,7 @@ class CoordinatorLoop {
   // Reads the keys of the store, part by part.
   void LearnKeys(const std::string& after);
   // What is known of it, if nothing about it has to be looked up or checked.
-  const JobToAccept* SurelyNew(const Submit& request) const;
+  const JobToAccept* SurelyNew(const Submit& request);
   void AcceptPrepared(const Asker& asker, const std::string& key,
                       absl::StatusOr<PreparedSubmission> prepared,
                       std::optional<StoredSubmission> stored);
@@ -155,6 +156,7 @@ class CoordinatorLoop {
 
   const Options options_;
   const DiskSpace disk_;
+  RoomAhead room_ahead_{disk_};
   CheckedJobs checked_;  // of the thread that checks submissions
   // Of the loop, for what needs no check.
   CheckedJobs accepted_before_;

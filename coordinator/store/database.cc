@@ -111,6 +111,10 @@ bool Statement::IsNull(int column) const {
 }
 
 absl::StatusOr<Database> Database::Open(const std::string& path, Mode mode) {
+  // Counting what it allocates costs SQLite a lock each time. Refused, and
+  // only slower, where somebody else in the process has begun with it.
+  static const int kUncounted = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  (void)kUncounted;
   const int flags = mode == Mode::kReadOnly
                         ? SQLITE_OPEN_READONLY
                         : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;

@@ -28,4 +28,17 @@ absl::Status DiskSpace::CheckRoomFor(uint64_t bytes) const {
       "; accepted jobs go on");
 }
 
+bool RoomAhead::TakeRoomFor(uint64_t bytes, MonotonicTime now) {
+  if (bytes > bytes_left_ || now >= good_until_) {
+    bytes_left_ = 0;
+    if (bytes > kBytesAtOnce || !space_.CheckRoomFor(kBytesAtOnce).ok()) {
+      return false;
+    }
+    bytes_left_ = kBytesAtOnce;
+    good_until_ = now + kGoodFor;
+  }
+  bytes_left_ -= bytes;
+  return true;
+}
+
 }  // namespace remuda

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "base/clock.h"
 
 namespace remuda {
 
@@ -29,6 +30,27 @@ class DiskSpace {
 
  private:
   std::string folder_;
+};
+
+// The same for many small submissions: the disk is asked for more room than
+// one needs, and that answer is good for a moment and for so many bytes.
+//
+// Thread: confined to its owner.
+// Lifetime: `space` outlives it.
+class RoomAhead {
+ public:
+  static constexpr uint64_t kBytesAtOnce = 4u << 20;
+  static constexpr Duration kGoodFor = std::chrono::milliseconds(100);
+
+  explicit RoomAhead(const DiskSpace& space) : space_(space) {}
+
+  // False if it is not known at once; CheckRoomFor() has the last word.
+  bool TakeRoomFor(uint64_t bytes, MonotonicTime now);
+
+ private:
+  const DiskSpace& space_;
+  uint64_t bytes_left_ = 0;
+  MonotonicTime good_until_{};
 };
 
 }  // namespace remuda

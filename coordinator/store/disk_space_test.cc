@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/statvfs.h>
 
+#include "base/clock.h"
+
 namespace remuda {
 namespace {
 
@@ -19,6 +21,26 @@ TEST(DiskSpaceTest, WhatFitsTwiceBesideTheReserveIsTaken) {
 
 TEST(DiskSpaceTest, AFolderThatCannotBeAskedIsNoReasonToRefuse) {
   EXPECT_TRUE(DiskSpace("/nowhere/at/all").CheckRoomFor(1u << 30).ok());
+}
+
+TEST(DiskSpaceTest, RoomAheadEndsWithItsBytesAndItsTime) {
+  const DiskSpace disk("/nowhere/at/all");  // never full
+  RoomAhead ahead(disk);
+  const MonotonicTime now{std::chrono::seconds(1)};
+  EXPECT_FALSE(ahead.TakeRoomFor(RoomAhead::kBytesAtOnce + 1, now));
+  EXPECT_TRUE(ahead.TakeRoomFor(RoomAhead::kBytesAtOnce, now));
+  EXPECT_TRUE(ahead.TakeRoomFor(1, now)) << "asked again";
+  EXPECT_TRUE(ahead.TakeRoomFor(1, now + RoomAhead::kGoodFor));
+}
+
+TEST(DiskSpaceTest, RoomAheadIsNoneOnAFullDisk) {
+  // Whatever it says of its size, nothing is free there.
+  const DiskSpace disk("/proc");
+  RoomAhead ahead(disk);
+  struct statvfs facts {};
+  ASSERT_EQ(statvfs("/proc", &facts), 0);
+  ASSERT_EQ(facts.f_bavail, 0u);
+  EXPECT_FALSE(ahead.TakeRoomFor(1, MonotonicTime{std::chrono::seconds(1)}));
 }
 
 }  // namespace

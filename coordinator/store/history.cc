@@ -61,6 +61,7 @@ struct Written {
   JobId job;
   WallTime at;
   std::string body;
+  std::shared_ptr<const std::string> definition = nullptr;
 };
 
 Written Write(const TermStarted& event) {
@@ -120,7 +121,6 @@ AgentLeft ReadAgentLeft(const HistoryRow& row, const json& body) {
 }
 
 Written Write(const JobAccepted& event) {
-  // The job stands in the body as text, so that it comes back byte for byte.
   return {"job_accepted", event.id, event.at,
           BodyText()
               .Text("digest", event.digest)
@@ -128,16 +128,19 @@ Written Write(const JobAccepted& event) {
               .Text("executor", Name(event.executor))
               .Text("executor_reason", event.executor_reason)
               .Int("item_bytes_max", event.item_bytes_max)
-              .Text("job", *event.job_json)
               .Text("key", event.key)
               .Text("owner", event.owner)
               .Int("tasks", event.tasks)
-              .Take()};
+              .Take(),
+          event.job_json};
 }
 
 JobAccepted ReadJobAccepted(const HistoryRow& row, const json& body) {
-  auto job_json =
-      std::make_shared<const std::string>(body.at("job").get<std::string>());
+  // Histories of before had it in the body.
+  std::optional<std::string> text;
+  if (row.definition != nullptr) text = *row.definition;
+  if (body.contains("job")) text = body.at("job").get<std::string>();
+  auto job_json = std::make_shared<const std::string>(std::move(text).value());
   absl::StatusOr<Job> job = JobFromJson(*job_json);
   return {.id = row.job,
           .key = body.at("key").get<std::string>(),
@@ -333,7 +336,8 @@ HistoryRow ToHistory(const Event& event) {
   return {.at = written.at,
           .kind = written.kind,
           .job = written.job,
-          .body = std::move(written.body)};
+          .body = std::move(written.body),
+          .definition = std::move(written.definition)};
 }
 
 absl::StatusOr<Event> FromHistory(const HistoryRow& row) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -18,6 +19,9 @@ struct HistoryRow {
   std::string kind;  // "job_accepted"
   JobId job;         // zero if the event is not of one job
   std::string body;  // JSON object
+  // Of a job_accepted: the job's JSON. It stands with what else never changes
+  // of the job and not once more in the history.
+  std::shared_ptr<const std::string> definition;
 };
 
 HistoryRow ToHistory(const Event& event);

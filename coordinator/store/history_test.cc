@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "coordinator/store/store_test_support.h"
@@ -111,6 +112,19 @@ TEST(HistoryTest, TheJobComesBackWhole) {
   EXPECT_EQ(*after.job_json, *before.job_json);
   EXPECT_EQ(after.document, 3u);
   EXPECT_EQ(after.item_bytes_max, 99u);
+}
+
+TEST(HistoryTest, AJobOfBeforeItStoodApartIsRead) {
+  HistoryRow row = ToHistory(OneOfEach()[3]);
+  EXPECT_EQ(row.body.find("quoted"), std::string::npos) << "stands twice";
+  const std::string job = nlohmann::json(*row.definition).dump();
+  row.definition = nullptr;
+  EXPECT_TRUE(absl::IsDataLoss(FromHistory(row).status()));
+  row.body.insert(row.body.size() - 1, ",\"job\":" + job);
+  const absl::StatusOr<Event> back = FromHistory(row);
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(*std::get<JobAccepted>(*back).job_json,
+            *std::get<JobAccepted>(OneOfEach()[3]).job_json);
 }
 
 TEST(HistoryTest, BytesThatAreNoTextAreReplaced) {

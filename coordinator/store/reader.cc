@@ -127,8 +127,9 @@ absl::StatusOr<std::vector<std::string>> StoreReader::SubmissionKeys(
 absl::StatusOr<std::vector<HistoryRow>> StoreReader::History(
     uint64_t after, uint64_t count_max) {
   const absl::StatusOr<Statement*> select = Prepared(
-      "SELECT at, kind, job, body FROM events WHERE seq > ? "
-      "ORDER BY seq LIMIT ?");
+      "SELECT e.at, e.kind, e.job, e.body, d.body FROM events e "
+      "LEFT JOIN definitions d ON e.kind = 'job_accepted' AND d.job = e.job "
+      "WHERE e.seq > ? ORDER BY e.seq LIMIT ?");
   if (!select.ok()) return select.status();
   (*select)->BindUnsigned(0, after);
   (*select)->BindUnsigned(1, count_max);
@@ -139,6 +140,9 @@ absl::StatusOr<std::vector<HistoryRow>> StoreReader::History(
                     .kind = (*select)->Text(1),
                     .job = {(*select)->Unsigned(2)},
                     .body = (*select)->Text(3)});
+    if ((*select)->IsNull(4)) continue;
+    rows.back().definition =
+        std::make_shared<const std::string>((*select)->Text(4));
   }
   if (!row.ok()) return row.status();
   return rows;

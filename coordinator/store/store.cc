@@ -68,6 +68,8 @@ struct Store::Batch {
   // Of a chunk or job that changed several times only the last is written.
   std::map<std::pair<JobId, uint64_t>, ChunkChange> chunks;
   std::map<JobId, const JobSummary*> summaries;
+  std::set<JobId> accepted;      // without their row of what changes yet
+  std::vector<JobId> cancelled;  // asked to be
   GrantId last_grant;
   std::vector<JobId> finished;
   CommitFacts facts;
@@ -102,7 +104,10 @@ absl::Status Store::Prepare() {
       "INSERT INTO events VALUES (?, ?, ?, ?, ?)",
       "INSERT INTO definitions VALUES "
       "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      "INSERT INTO jobs (job, state, reason) VALUES (?, 0, '')",
+      "INSERT INTO jobs (state, pending, running, succeeded, failed, "
+      "timed_out, cancelled, lost, skipped, attempts, infrastructure_losses, "
+      "started_at, finished_at, reason, job) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       "UPDATE jobs SET state = ?, pending = ?, running = ?, succeeded = ?, "
       "failed = ?, timed_out = ?, cancelled = ?, lost = ?, skipped = ?, "
       "attempts = ?, infrastructure_losses = ?, started_at = ?, "
@@ -304,9 +309,7 @@ absl::Status Store::WriteFact(const JobAccepted& event, const CommitUnit& unit,
   absl::Status status = Run(kInsertDefinition, batch);
   if (!status.ok()) return status;
 
-  Get(kInsertJob).BindUnsigned(0, event.id.value);
-  status = Run(kInsertJob, batch);
-  if (!status.ok()) return status;
+  batch.accepted.insert(event.id);
 
   Get(kInsertSubmission).BindText(0, event.key);
   Get(kInsertSubmission).BindUnsigned(1, event.id.value);
@@ -369,8 +372,8 @@ absl::Status Store::WriteFact(const AttemptsEnded& event, const CommitUnit&,
 
 absl::Status Store::WriteFact(const JobCancelRequested& event,
                               const CommitUnit&, Batch& batch) {
-  Get(kCancelJob).BindUnsigned(0, event.job.value);
-  return Run(kCancelJob, batch);
+  batch.cancelled.push_back(event.job);
+  return absl::OkStatus();
 }
 
 absl::Status Store::WriteFact(const FindingsNoted& event, const CommitUnit&,
@@ -450,28 +453,44 @@ absl::Status Store::WriteChunks(Batch& batch) {
 
 absl::Status Store::WriteSummaries(Batch& batch) {
   for (const auto& [job, summary] : batch.summaries) {
-    Statement& update = Get(kUpdateJob);
+    const Sql sql = batch.accepted.erase(job) > 0 ? kInsertJob : kUpdateJob;
+    Statement& write = Get(sql);
     int at = 0;
-    update.Bind(at++, static_cast<int64_t>(summary->state));
-    for (const uint64_t count : summary->tasks)
-      update.BindUnsigned(at++, count);
-    update.BindUnsigned(at++, summary->attempts);
-    update.BindUnsigned(at++, summary->infrastructure_losses);
+    write.Bind(at++, static_cast<int64_t>(summary->state));
+    for (const uint64_t count : summary->tasks) write.BindUnsigned(at++, count);
+    write.BindUnsigned(at++, summary->attempts);
+    write.BindUnsigned(at++, summary->infrastructure_losses);
     for (const auto& time : {summary->started_at, summary->finished_at}) {
       if (time.has_value()) {
-        update.Bind(at++, ToNanoseconds(*time));
+        write.Bind(at++, ToNanoseconds(*time));
       } else {
-        update.BindNull(at++);
+        write.BindNull(at++);
       }
     }
-    update.BindText(at++, summary->reason);
-    update.BindUnsigned(at++, job.value);
-    const absl::Status status = Run(kUpdateJob, batch);
+    write.BindText(at++, summary->reason);
+    write.BindUnsigned(at++, job.value);
+    const absl::Status status = Run(sql, batch);
     if (!status.ok()) return status;
     if (database_.changed_rows() != 1) {
       return absl::FailedPreconditionError("job " + std::to_string(job.value) +
                                            " changed but is not stored");
     }
+  }
+  // A core says what an accepted job looks like; a row it has in any case.
+  for (const JobId job : batch.accepted) {
+    const JobSummary fresh;
+    Statement& insert = Get(kInsertJob);
+    insert.Bind(0, static_cast<int64_t>(fresh.state));
+    for (int at = 1; at <= 12; ++at) insert.BindNull(at);
+    insert.BindText(13, fresh.reason);
+    insert.BindUnsigned(14, job.value);
+    const absl::Status status = Run(kInsertJob, batch);
+    if (!status.ok()) return status;
+  }
+  for (const JobId job : batch.cancelled) {
+    Get(kCancelJob).BindUnsigned(0, job.value);
+    const absl::Status status = Run(kCancelJob, batch);
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }

@@ -96,6 +96,27 @@ TEST_F(StoreTest, AFileOfBeforeThereWereOwnersIsCarriedOver) {
   }
 }
 
+TEST_F(StoreTest, WhatIsAcceptedAndCancelledAtOnceIsBoth) {
+  {
+    Store store = Open();
+    CommitUnit unit = AcceptRange({1}, "key", 10);
+    unit.output.events.push_back(JobCancelRequested{.job = {1}});
+    unit.output.summaries = {TestSummary({1}, 10, JobState::kCancelling)};
+    ASSERT_TRUE(Commit(store, std::move(unit)).ok());
+    CommitUnit without_summary = AcceptRange({2}, "other", 10);
+    without_summary.output.summaries.clear();
+    ASSERT_TRUE(Commit(store, std::move(without_summary)).ok());
+  }
+  Store store = Open();
+  const absl::StatusOr<StoredState> state = store.Load();
+  ASSERT_TRUE(state.ok()) << state.status();
+  ASSERT_EQ(state->jobs.size(), 2u);
+  EXPECT_TRUE(state->jobs[0].cancel_requested);
+  EXPECT_EQ(state->jobs[0].summary.state, JobState::kCancelling);
+  EXPECT_FALSE(state->jobs[1].cancel_requested);
+  EXPECT_EQ(state->jobs[1].summary.state, JobState::kQueued);
+}
+
 TEST_F(StoreTest, AFileThatIsNoDatabaseIsRefused) {
   { const Store store = Open(); }
   std::filesystem::remove(folder_ + "/remuda.sqlite-wal");
