@@ -61,6 +61,18 @@ absl::Status Serve(SignalSet& signals,
   return ended;
 }
 
+// glibc, left alone, asks the kernel for each large batch anew, and gives back
+// and takes again the end of its heaps with every burst of small ones; those
+// pages then cost more than what is done in them. With these it keeps 4 MiB a
+// heap that is in use. What is free beyond goes back at once, so that memory
+// does not grow with the largest batch that there ever was
+// (docs/decisions/0059-malloc-keeps-some-memory.md).
+void TuneMalloc() {
+  mallopt(M_MMAP_THRESHOLD, 8 << 20);
+  mallopt(M_TOP_PAD, 4 << 20);
+  mallopt(M_TRIM_THRESHOLD, 128 << 10);
+}
+
 // The first process of a container inherits what others in it leave behind
 // (`kubectl exec`, say). Nothing here asks how a child ended, so the kernel may
 // forget them at once; programs that are started do not inherit that.
@@ -145,6 +157,7 @@ absl::StatusOr<std::unique_ptr<ApiServer>> StartApi(
 }  // namespace
 
 ExitCode CoordinatorCommand(const CoordinatorCommandOptions& options) {
+  TuneMalloc();
   ReapIfFirstProcess();
   SignalSet signals({SIGTERM, SIGINT, SIGHUP});
   ConfigureLog({.component = "coordinator"});
@@ -188,9 +201,7 @@ ExitCode CoordinatorCommand(const CoordinatorCommandOptions& options) {
 }
 
 ExitCode AgentCommand(const AgentCommandOptions& options) {
-  // The size from which free memory is given back stays small: left alone, it
-  // grows with the largest batch that there ever was.
-  mallopt(M_TRIM_THRESHOLD, 128 << 10);
+  TuneMalloc();
   ReapIfFirstProcess();
   SignalSet signals({SIGTERM, SIGINT});
   ConfigureLog({.component = "agent"});
