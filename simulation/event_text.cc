@@ -56,6 +56,10 @@ struct Describer {
   std::string operator()(const FindingsNoted& event) const {
     return "findings of job " + Number(event.job.value);
   }
+  std::string operator()(const ExecutorChosen& event) const {
+    return "job " + Number(event.job.value) + " on " +
+           std::string(Name(event.executor)) + ": " + event.reason;
+  }
 };
 
 }  // namespace

@@ -6,7 +6,7 @@
 namespace remuda {
 namespace {
 
-constexpr std::array<std::pair<PlantedBug, std::string_view>, 22> kNames = {{
+constexpr std::array<std::pair<PlantedBug, std::string_view>, 23> kNames = {{
     {PlantedBug::kFenceUnchecked, "fence-unchecked"},
     {PlantedBug::kAckBeforeCommit, "ack-before-commit"},
     {PlantedBug::kGrantBeforeCommit, "grant-before-commit"},
@@ -29,6 +29,7 @@ constexpr std::array<std::pair<PlantedBug, std::string_view>, 22> kNames = {{
     {PlantedBug::kHelloUnnumbered, "hello-unnumbered"},
     {PlantedBug::kStoredKeyIgnored, "stored-key-ignored"},
     {PlantedBug::kLineBegun, "line-begun"},
+    {PlantedBug::kMovedWhileHeld, "moved-while-held"},
 }};
 
 }  // namespace

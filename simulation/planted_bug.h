@@ -33,6 +33,7 @@ enum class PlantedBug : uint8_t {
   kHelloUnnumbered,      // an older one counts as well
   kStoredKeyIgnored,     // after a restart
   kLineBegun,            // what stands in an executor's line counts as begun
+  kMovedWhileHeld,       // a job changes its executor while it runs
 };
 
 std::vector<PlantedBug> AllPlantedBugs();

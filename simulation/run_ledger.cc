@@ -8,9 +8,11 @@ void RunLedger::Granted(const TasksGranted& grant) {
   for (uint64_t i = 0; i < grant.tasks.count; ++i) {
     TaskLog& log = tasks_[{grant.job, grant.tasks.first + i}];
     problems_.Expect(
-        log.grants.empty() || grant.fence > log.grants.back().first,
+        log.grants.empty() || grant.fence > log.grants.back().fence,
         "R7 fences rise");
-    log.grants.emplace_back(grant.fence, grant.agent);
+    log.grants.push_back({.fence = grant.fence,
+                          .agent = grant.agent,
+                          .executor = executors_[grant.job]});
   }
 }
 
@@ -22,14 +24,17 @@ void RunLedger::Registered(ProcessNumber process, AgentId agent) {
 }
 
 void RunLedger::CheckGrant(ProcessNumber process, const AttemptId& attempt,
-                           const TaskLog& log) {
+                           ExecutorKind executor, const TaskLog& log) {
   const std::vector<AgentId>& ids = ids_[process];
-  const bool granted =
-      std::any_of(log.grants.begin(), log.grants.end(), [&](const auto& grant) {
-        return grant.first == attempt.fence &&
-               std::find(ids.begin(), ids.end(), grant.second) != ids.end();
+  const auto granted = std::find_if(
+      log.grants.begin(), log.grants.end(), [&](const auto& grant) {
+        return grant.fence == attempt.fence &&
+               std::find(ids.begin(), ids.end(), grant.agent) != ids.end();
       });
-  problems_.Expect(granted, "R6 a grant is committed before it runs");
+  const bool was_granted = granted != log.grants.end();
+  problems_.Expect(was_granted, "R6 a grant is committed before it runs");
+  problems_.Expect(!was_granted || granted->executor == executor,
+                   "R40 a task runs on the executor that it was granted on");
 }
 
 void RunLedger::Say(ProcessNumber process, const AttemptId& attempt,
@@ -41,32 +46,37 @@ void RunLedger::Say(ProcessNumber process, const AttemptId& attempt,
          std::to_string(attempt.fence.value) + " " + what);
 }
 
-bool RunLedger::IsExcused(ProcessNumber process, JobId job) {
-  return limits_[job].is_in_agent && excused_(process);
+// What runs inside the agent's process stops with it; others end with the
+// lease whatever the agent does.
+bool RunLedger::IsExcused(ProcessNumber process, ExecutorKind executor) const {
+  return executor == ExecutorKind::kAsync && excused_(process);
 }
 
-void RunLedger::Began(ProcessNumber process, const AttemptId& attempt) {
+void RunLedger::Began(ProcessNumber process, const AttemptId& attempt,
+                      ExecutorKind executor) {
   Say(process, attempt, "begins");
   TaskLog& log = tasks_[{attempt.job, attempt.task}];
-  CheckGrant(process, attempt, log);
+  CheckGrant(process, attempt, executor, log);
   for (const Start& start : log.starts) {
     problems_.Expect(start.fence != attempt.fence, "R7 an attempt begins once");
-    problems_.Expect(!start.runs || IsExcused(start.process, attempt.job) ||
-                         IsExcused(process, attempt.job),
+    problems_.Expect(!start.runs || IsExcused(start.process, start.executor) ||
+                         IsExcused(process, executor),
                      "R17 no task runs twice at once");
   }
-  log.starts.push_back(
-      {.fence = attempt.fence, .process = process, .began = now_});
+  log.starts.push_back({.fence = attempt.fence,
+                        .process = process,
+                        .executor = executor,
+                        .began = now_});
   begun_by_[process].push_back(attempt);
   ++running_;
   ++all_starts_;
-  std::map<ProcessNumber, uint64_t>& of_job = running_of_job_[attempt.job];
-  ++of_job[process];
+  Running& of_job = running_of_job_[attempt.job];
+  ++of_job[{process, executor}];
   const uint64_t cap = limits_[attempt.job].cap;
   if (cap == 0) return;
   uint64_t count = 0;
   for (const auto& [other, running] : of_job) {
-    if (!IsExcused(other, attempt.job)) count += running;
+    if (!IsExcused(other.first, other.second)) count += running;
   }
   problems_.Expect(count <= cap, "R20 no more run than a job's concurrency");
 }
@@ -85,7 +95,7 @@ void RunLedger::Ended(ProcessNumber process, const AttemptId& attempt,
     start.overdue = timeout > Duration::zero() &&
                     (now_ - start.began) * 101 / 100 >= timeout;
     --running_;
-    --running_of_job_[attempt.job][process];
+    --running_of_job_[attempt.job][{process, start.executor}];
   }
 }
 
@@ -128,13 +138,13 @@ const RunLedger::TaskLog* RunLedger::Find(JobId job, TaskIndex task) const {
 Fence RunLedger::last_granted(JobId job, TaskIndex task) const {
   const TaskLog* log = Find(job, task);
   return log == nullptr || log->grants.empty() ? Fence{}
-                                               : log->grants.back().first;
+                                               : log->grants.back().fence;
 }
 
 AgentId RunLedger::granted_to(JobId job, TaskIndex task) const {
   const TaskLog* log = Find(job, task);
   return log == nullptr || log->grants.empty() ? AgentId{}
-                                               : log->grants.back().second;
+                                               : log->grants.back().agent;
 }
 
 bool RunLedger::Happened(const AttemptId& attempt, Ending ending) const {

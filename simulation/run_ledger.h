@@ -12,6 +12,7 @@
 #include "coordinator/core/event.h"
 #include "jobs/ids.h"
 #include "jobs/outcome.h"
+#include "jobs/states.h"
 #include "simulation/problems.h"
 
 namespace remuda {
@@ -34,16 +35,17 @@ class RunLedger {
   struct Limits {
     uint64_t cap = 0;    // 0: none
     Duration timeout{};  // likewise
-    // Its tasks run inside the agent's process, and not in others that end
-    // with the lease whatever the agent does.
-    bool is_in_agent = false;
   };
   void Accepted(JobId job, const Limits& limits) { limits_[job] = limits; }
+  // From that commit on it is granted on this executor.
+  void Chosen(JobId job, ExecutorKind executor) { executors_[job] = executor; }
+  ExecutorKind executor(JobId job) const { return executors_.at(job); }
   // From the commit of the grant on it may be run.
   void Granted(const TasksGranted& grant);
   void Registered(ProcessNumber process, AgentId agent);
 
-  void Began(ProcessNumber process, const AttemptId& attempt);
+  void Began(ProcessNumber process, const AttemptId& attempt,
+             ExecutorKind executor);
   void Ended(ProcessNumber process, const AttemptId& attempt, Ending ending);
   // All that ran there ended with it.
   void Died(ProcessNumber process);
@@ -73,30 +75,38 @@ class RunLedger {
   struct Start {
     Fence fence;
     ProcessNumber process = 0;
+    ExecutorKind executor = ExecutorKind::kAsync;
     MonotonicTime began{};
     bool runs = true;
     bool overdue = false;  // it took longer than its time-out
     Ending ending = Ending::kEvicted;
   };
+  struct OneGrant {
+    Fence fence;
+    AgentId agent;
+    ExecutorKind executor = ExecutorKind::kAsync;
+  };
   struct TaskLog {
-    std::vector<std::pair<Fence, AgentId>> grants;
+    std::vector<OneGrant> grants;
     std::vector<Start> starts;
   };
   using Task = std::pair<JobId, TaskIndex>;
 
   void Say(ProcessNumber process, const AttemptId& attempt,
            const std::string& what) const;
-  bool IsExcused(ProcessNumber process, JobId job);
+  bool IsExcused(ProcessNumber process, ExecutorKind executor) const;
   const TaskLog* Find(JobId job, TaskIndex task) const;
   void CheckGrant(ProcessNumber process, const AttemptId& attempt,
-                  const TaskLog& log);
+                  ExecutorKind executor, const TaskLog& log);
 
   const MonotonicTime& now_;
   Problems& problems_;
   const Excused excused_;
   std::map<Task, TaskLog> tasks_;
   std::map<JobId, Limits> limits_;
-  std::map<JobId, std::map<ProcessNumber, uint64_t>> running_of_job_;
+  std::map<JobId, ExecutorKind> executors_;
+  using Running = std::map<std::pair<ProcessNumber, ExecutorKind>, uint64_t>;
+  std::map<JobId, Running> running_of_job_;
   std::map<ProcessNumber, std::vector<AgentId>> ids_;
   std::map<ProcessNumber, std::vector<AttemptId>> begun_by_;
   std::set<AttemptId> left_;

@@ -58,6 +58,8 @@ Shape DrawShape(uint64_t seed) {
   shape.tight = more.Below(3) == 0;
   shape.newer_coordinator = more.Below(6) == 0;
   shape.lines = Random(seed ^ 0x11fe).Below(2) == 0;
+  Random wishes(seed ^ 0x3075);
+  shape.moves = Sometimes(wishes, 0.3);
   constexpr milliseconds kDelays[] = {milliseconds(1), milliseconds(40),
                                       milliseconds(800)};
   shape.delay_max = kDelays[random.Below(3)];

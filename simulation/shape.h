@@ -51,6 +51,7 @@ struct Shape {
   double skew = 0;        // of agents' processes: they are of another version
   bool newer_coordinator = false;  // it says things that agents do not know
   bool lines = false;  // process pools hold more than they have slots
+  double moves = 0;    // of each job, each kFaultStep: to another executor
   bool tight = false;  // the cores have other limits than they ship with
 
   // Nothing lasts as long as a lease and no process of an agent ends: then

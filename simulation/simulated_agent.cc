@@ -62,8 +62,8 @@ SimulatedAgent::SimulatedAgent(const Options& options, MonotonicTime now,
         ExecutorFacts{.kind = kind,
                       .slots = static_cast<size_t>(options.slots)},
         nullptr, kind == ExecutorKind::kProcessPool ? options.line_max : 0);
-    executor->SetScript([this](const Attempt& attempt) {
-      ledger_.Began(options_.process, attempt.id);
+    executor->SetScript([this, kind](const Attempt& attempt) {
+      ledger_.Began(options_.process, attempt.id, kind);
       is_poisoned_ |=
           attempt.id.task == 0 &&
           attempt.work->job.name.find(kPoisonMark) != std::string::npos;

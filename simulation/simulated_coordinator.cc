@@ -311,6 +311,24 @@ void SimulatedCoordinator::OnCancel(const Now& now, uint64_t request,
   core_->OnCancel(Seen(now), Peer{1}, request, read, stored);
 }
 
+void SimulatedCoordinator::OnExecutorWish(const Now& now, ExecutorWish wish) {
+  if (!alive()) return;
+  if (bug_ != PlantedBug::kMovedWhileHeld) {
+    core_->OnExecutorWish(Seen(now), std::move(wish));
+    return;
+  }
+  Turn(now);
+  if (!alive() || !core_->summary(wish.job).has_value()) return;
+  const ExecutorChosen chosen = {.job = wish.job,
+                                 .executor = wish.executor,
+                                 .reason = wish.reason,
+                                 .at = now.wall};
+  core_->Apply(chosen);
+  Output output;
+  output.events.push_back(chosen);
+  Queue(now, std::move(output));
+}
+
 void SimulatedCoordinator::Turn(const Now& now) {
   if (!alive()) return;
   core_->OnTime(Seen(now));
@@ -394,6 +412,7 @@ void SimulatedCoordinator::CheckEvents(const Commit& commit) {
     if (sending_.on_stored) sending_.on_stored(event);
     if (const auto* grant = std::get_if<TasksGranted>(&event)) {
       ledger_.Granted(*grant);
+      granted_[grant->job] += grant->tasks.count;
       CheckBackOff(commit.decided, *grant);
     } else if (const auto* ended = std::get_if<AttemptsEnded>(&event)) {
       CheckEnded(commit.decided, *ended);
@@ -405,8 +424,21 @@ void SimulatedCoordinator::CheckEvents(const Commit& commit) {
                         return left != nullptr && left->agent == back->agent;
                       });
       ledger_.Returned(*back, agent_left);
+      granted_[back->job] -= back->tasks.tasks.count;
+    } else if (const auto* accepted = std::get_if<JobAccepted>(&event)) {
+      ledger_.Chosen(accepted->id, accepted->executor);
+    } else if (const auto* chosen = std::get_if<ExecutorChosen>(&event)) {
+      CheckMove(*chosen);
     }
   }
+}
+
+// So that of no attempt it is in doubt where it runs.
+void SimulatedCoordinator::CheckMove(const ExecutorChosen& chosen) {
+  if (ledger_.executor(chosen.job) == chosen.executor) return;
+  problems_.Expect(granted_[chosen.job] == 0,
+                   "R40 a job moves when nothing of it is granted");
+  ledger_.Chosen(chosen.job, chosen.executor);
 }
 
 void SimulatedCoordinator::CheckBackOff(MonotonicTime decided,
@@ -423,7 +455,10 @@ void SimulatedCoordinator::CheckBackOff(MonotonicTime decided,
 // What is recorded is of the attempt that the task was granted for last.
 void SimulatedCoordinator::CheckEnded(MonotonicTime decided,
                                       const AttemptsEnded& ended) {
+  problems_.Expect(ended.executor == ledger_.executor(ended.job),
+                   "R40 a recorded attempt ran on its job's executor");
   for (const AttemptsEnded::Run& run : ended.runs) {
+    granted_[ended.job] -= run.ended.tasks.count;
     for (uint64_t i = 0; i < run.ended.tasks.count; ++i) {
       const TaskIndex task = run.ended.tasks.first + i;
       problems_.Expect(
@@ -496,6 +531,16 @@ void SimulatedCoordinator::EndFaults() {
   calm_ = true;
   disk_is_full_ = false;
   next_sync_fails_ = false;
+}
+
+std::vector<std::pair<JobId, ExecutorKind>> SimulatedCoordinator::live_jobs()
+    const {
+  std::vector<std::pair<JobId, ExecutorKind>> jobs;
+  if (!alive()) return jobs;
+  for (const JobId id : core_->live_jobs()) {
+    jobs.emplace_back(id, core_->summary(id)->executor);
+  }
+  return jobs;
 }
 
 bool SimulatedCoordinator::IsRecorded(const AttemptId& attempt) const {

@@ -54,6 +54,8 @@ class SimulatedCoordinator {
                 std::vector<JobToAccept> jobs);
   void OnCancel(const Now& now, uint64_t request, const CancelJob& cancel);
 
+  void OnExecutorWish(const Now& now, ExecutorWish wish);
+
   // What is due, decisions, and commits whose time has come. May end it, as a
   // disk that is full or fails does.
   void Turn(const Now& now);
@@ -65,6 +67,8 @@ class SimulatedCoordinator {
   void EndFaults();
 
   const StoreImage& store() const { return store_; }
+  // Each with the executor that it has.
+  std::vector<std::pair<JobId, ExecutorKind>> live_jobs() const;
   bool IsRecorded(const AttemptId& attempt) const;
   // Everything decided is on disk.
   bool at_rest() const { return committing_.empty(); }
@@ -98,6 +102,7 @@ class SimulatedCoordinator {
   void CheckEvents(const Commit& commit);
   void CheckBackOff(MonotonicTime decided, const TasksGranted& grant);
   void CheckEnded(MonotonicTime decided, const AttemptsEnded& ended);
+  void CheckMove(const ExecutorChosen& chosen);
   void SendOne(const Send& send);
   StoredState LoadState() const;
 
@@ -118,6 +123,8 @@ class SimulatedCoordinator {
   std::map<Peer, SessionId> welcomed_;
   // By instance, the newest Hello that this process has heard.
   std::map<std::string, uint64_t> hellos_;
+  // Of committed grants, what has not ended or come back.
+  std::map<JobId, uint64_t> granted_;
   // Of tasks that wait for their next try: until when, at least.
   std::map<std::pair<JobId, TaskIndex>, MonotonicTime> back_off_;
 };

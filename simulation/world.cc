@@ -37,6 +37,7 @@ World::World(uint64_t seed, PlantedBug bug, Trace trace)
       bug_(bug),
       trace_(std::move(trace)),
       random_(seed ^ 0x5eed),
+      wishes_(seed ^ 0x3076),
       shape_(DrawShape(seed)),
       now_(kStart),
       ledger_(now_, problems_,
@@ -96,7 +97,7 @@ World::World(uint64_t seed, PlantedBug bug, Trace trace)
   for (uint64_t i = 0; i < shape_.submissions; ++i) {
     clients_.emplace_back(random_, shape_, i, now_);
   }
-  next_faults_ = now_;
+  next_faults_ = next_wishes_ = now_;
 }
 
 World::~World() = default;
@@ -107,9 +108,7 @@ void World::NoteAccepted(const JobAccepted& accepted) {
     for (const JobToAccept& job : client.jobs()) {
       if (job.job->name != accepted.job->name) continue;
       ledger_.Accepted(accepted.id, {.cap = job.job->concurrency,
-                                     .timeout = job.job->timeout,
-                                     .is_in_agent = accepted.executor ==
-                                                    ExecutorKind::kAsync});
+                                     .timeout = job.job->timeout});
     }
   }
 }
@@ -179,6 +178,7 @@ RunReport World::Run() {
 
 MonotonicTime World::NextMoment() const {
   MonotonicTime next = calm_ ? now_ + seconds(5) : next_faults_;
+  if (shape_.moves > 0) next = std::min(next, next_wishes_);
   const auto sooner = [&next](std::optional<MonotonicTime> time) {
     if (time.has_value()) next = std::min(next, *time);
   };
@@ -228,6 +228,7 @@ void World::Step() {
   }
   Deliver();
   ActClients();
+  ActWishes();
   ActCoordinator();
   for (size_t i = 0; i < places_.size(); ++i) ActPlace(i);
 }
@@ -352,6 +353,32 @@ void World::ActClients() {
     if (copy.conflicts && clients_[copy.client].ids().empty()) continue;
     Serve(copy);
   }
+}
+
+// Whoever has a job tried on an executor says later what came of it.
+void World::ActWishes() {
+  if (shape_.moves <= 0 || now_ < next_wishes_) return;
+  next_wishes_ = now_ + (calm_ ? seconds(5) : kFaultStep);
+  if (CoordinatorPaused()) return;
+  bool wished = false;
+  for (const auto& [id, executor] : coordinator_->live_jobs()) {
+    ExecutorWish wish = {
+        .job = id, .executor = executor, .reason = "kept", .tasks_max = {}};
+    if (!calm_) {
+      if (wishes_.Unit() >= shape_.moves) continue;
+      wish.executor = wishes_.Below(2) == 0 ? ExecutorKind::kAsync
+                                            : ExecutorKind::kProcessPool;
+      wish.reason = "tried";
+      if (wishes_.Below(2) == 0) wish.tasks_max = 1 + wishes_.Below(40);
+    }
+    coordinator_->OnExecutorWish(now(), std::move(wish));
+    wished = true;
+    if (!coordinator_->alive()) break;
+  }
+  if (!wished) return;
+  ++turns_;
+  coordinator_->Turn(now());
+  if (!coordinator_->alive()) EndCoordinator(Lasting() / 2);
 }
 
 void World::Serve(const Request& request) {

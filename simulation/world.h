@@ -87,6 +87,7 @@ class World {
   void ActCoordinator();
   void ActPlace(size_t number);
   void ActClients();
+  void ActWishes();
   void Serve(const Request& request);
   void SendFrames(size_t number, uint64_t frames_max = UINT64_MAX);
 
@@ -120,6 +121,7 @@ class World {
   const PlantedBug bug_;
   const Trace trace_;
   Random random_;
+  Random wishes_;  // apart, so that runs without moves are as they were
   const Shape shape_;
   MonotonicTime now_{};
   Problems problems_;
@@ -133,6 +135,7 @@ class World {
 
   Duration wall_offset_{};
   MonotonicTime next_faults_{};
+  MonotonicTime next_wishes_{};
   MonotonicTime quiet_until_{};
   MonotonicTime coordinator_paused_until_{};
   MonotonicTime coordinator_not_before_{};

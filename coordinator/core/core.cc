@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "coordinator/core/dispatcher.h"
+#include "coordinator/core/moves.h"
 #include "coordinator/core/restore.h"
 #include "coordinator/core/retraction.h"
 #include "coordinator/core/sessions.h"
@@ -37,6 +38,10 @@ void Core::OnCancel(const Now& now, Peer client, uint64_t request,
   DecideCancel(*state_, now, client, request, cancel, stored);
 }
 
+void Core::OnExecutorWish(const Now& now, ExecutorWish wish) {
+  DecideMove(*state_, now, std::move(wish));
+}
+
 void Core::OnAgentMessage(const Now& now, const AgentSender& sender,
                           AgentMessage message) {
   DecideAgentMessage(*state_, now, sender, std::move(message));
@@ -61,6 +66,7 @@ std::optional<MonotonicTime> Core::next_time() const {
 }
 
 void Core::Dispatch(const Now& now) {
+  FinishMoves(*state_, now);
   DispatchTasks(*state_, now);
   RetractTasks(*state_, now);
 }
@@ -104,6 +110,12 @@ std::vector<TaskProgress> Core::progress(JobId job) const {
 }
 
 std::vector<JobId> Core::live_jobs() const { return state_->LiveJobs(); }
+
+uint64_t Core::tasks_waiting(JobId job) const {
+  const LiveJob* live = state_->FindJob(job);
+  if (live == nullptr) return 0;
+  return live->tasks.counts()[static_cast<size_t>(TaskState::kPending)];
+}
 
 std::string Core::StateDigest() const { return state_->Digest(); }
 

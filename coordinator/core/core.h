@@ -51,6 +51,11 @@ class Core {
   // does not know it.
   void OnCancel(const Now& now, Peer client, uint64_t request,
                 const CancelJob& cancel, std::optional<JobSummary> stored);
+  // The job moves once nothing of it is granted any more, and is granted
+  // nothing until then; what has not begun is wanted back. A later wish
+  // replaces this one, one for the executor that it has takes it back. Does
+  // nothing to a job that is unknown, ended or being cancelled.
+  void OnExecutorWish(const Now& now, ExecutorWish wish);
   void OnAgentMessage(const Now& now, const AgentSender& sender,
                       AgentMessage message);
   // The connection is known to be gone. The lease still counts.
@@ -72,6 +77,8 @@ class Core {
   // How far tasks of a live job say they are. Not part of the state.
   std::vector<TaskProgress> progress(JobId job) const;
   std::vector<JobId> live_jobs() const;
+  // What is left to be granted of a live job, now or later.
+  uint64_t tasks_waiting(JobId job) const;
 
   // Two cores with the same digest decide alike from here on, sessions and
   // clocks apart.

@@ -123,8 +123,18 @@ struct FindingsNoted {
   WallTime at{};
 };
 
-using Event = std::variant<TermStarted, AgentRegistered, AgentLeft, JobAccepted,
-                           TasksGranted, AttemptsEnded, TasksReturned,
-                           JobCancelRequested, JobFinished, FindingsNoted>;
+// From here on the job's tasks are granted on this executor, for this reason.
+// If it is another one than before, nothing of the job is granted now.
+struct ExecutorChosen {
+  JobId job;
+  ExecutorKind executor = ExecutorKind::kProcessPool;
+  std::string reason;
+  WallTime at{};
+};
+
+using Event =
+    std::variant<TermStarted, AgentRegistered, AgentLeft, JobAccepted,
+                 TasksGranted, AttemptsEnded, TasksReturned, JobCancelRequested,
+                 JobFinished, FindingsNoted, ExecutorChosen>;
 
 }  // namespace remuda

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,17 @@ struct JobToAccept {
   std::string executor_reason;
 };
 
+// A job shall run on this executor, which is one that it may run on. It is
+// another one than before, or only the reason has changed.
+struct ExecutorWish {
+  JobId job;
+  ExecutorKind executor = ExecutorKind::kProcessPool;
+  std::string reason;
+  // So many tasks are granted there until the next wish; none: no limit. Ends
+  // with the coordinator, as does a wish that could not be kept yet.
+  std::optional<uint64_t> tasks_max;
+};
+
 // A submission that the store knows by its key, all its jobs by document.
 struct StoredSubmission {
   std::vector<std::string> digests;
@@ -71,6 +83,7 @@ struct StoredJob {
   JobAccepted accepted;
   JobSummary summary;
   bool cancel_requested = false;
+  uint32_t moves = 0;  // from one executor to another
 };
 struct StoredChunk {
   JobId job;

@@ -42,10 +42,13 @@ std::string Parts(uint64_t failed, uint64_t timed_out, uint64_t lost) {
 }  // namespace
 
 uint64_t LiveJob::grantable() const {
+  if (wish.has_value()) return 0;
+  const uint64_t ready =
+      std::min(tasks.ready(), trial_left.value_or(UINT64_MAX));
   const uint64_t cap = accepted.job->concurrency;
-  if (cap == 0) return tasks.ready();
+  if (cap == 0) return ready;
   if (tasks.running() >= cap) return 0;
-  return std::min(tasks.ready(), cap - tasks.running());
+  return std::min(ready, cap - tasks.running());
 }
 
 uint32_t SlotsEach(const JobAccepted& accepted) {

@@ -8,6 +8,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "coordinator/core/event.h"
+#include "coordinator/core/input.h"
 #include "coordinator/core/job_tasks.h"
 #include "coordinator/core/ready_queue.h"
 #include "jobs/ids.h"
@@ -30,6 +31,7 @@ struct LiveJob {
   JobTasks tasks{0};
   uint64_t attempts = 0;
   uint64_t losses = 0;
+  uint32_t moves = 0;  // from one executor to another
   std::optional<WallTime> started_at;
   std::string reason;
   std::vector<JobFinding> findings;     // at most kJobFindingsMax
@@ -38,6 +40,10 @@ struct LiveJob {
   // Live only, no part of the state.
   // The sessions that know the job's definition.
   absl::flat_hash_map<AgentId, SessionId> defined;
+  // It waits until nothing of it is granted, and then moves.
+  std::optional<ExecutorWish> wish;
+  // So many more tasks may be granted before the next wish.
+  std::optional<uint64_t> trial_left;
   std::map<TaskIndex, TaskProgress> progress;  // at most kJobProgressMax
   bool changed = false;
   bool is_ready = false;                // stands in the ready queue
@@ -47,7 +53,7 @@ struct LiveJob {
 
   bool cancelling() const { return state == JobState::kCancelling; }
 
-  // How many may be granted now, its concurrency considered.
+  // How many may be granted now, its concurrency and wishes considered.
   uint64_t grantable() const;
 };
 

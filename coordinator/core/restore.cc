@@ -29,6 +29,7 @@ absl::Status AddJobs(CoreState& state, const StoredState& stored) {
     live.started_at = job.summary.started_at;
     live.reason = job.summary.reason;
     live.findings = job.summary.findings;
+    live.moves = job.moves;
     if (job.cancel_requested != live.cancelling()) {
       return Lost(Named(id) + "its state and its cancel disagree");
     }

@@ -111,7 +111,9 @@ void DecideBatch(CoreState& state, const Now& now, AgentEntry& agent,
     return;
   }
   if (batch.executor != job->accepted.executor) {
-    CountStale(state, StaleReason::kMalformed);
+    // From before it moved, of attempts that were given up.
+    CountStale(state, job->moves > 0 ? StaleReason::kNotRunning
+                                     : StaleReason::kMalformed);
     return;
   }
   AttemptsEnded event;

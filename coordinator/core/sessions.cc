@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "coordinator/core/findings.h"
+#include "coordinator/core/moves.h"
 #include "coordinator/core/results.h"
 #include "coordinator/core/retry_policy.h"
 
@@ -347,6 +348,16 @@ bool MissesGrant(const CoreState& state, const Now& now, Session& session,
   return now.monotonic - session.grant_due_from >= state.options.suspect_after;
 }
 
+// What jobs that are about to move wait for; repairs a lost push.
+void RepeatWishes(CoreState& state, const AgentEntry& agent) {
+  for (const JobId id : state.moving) {
+    const LiveJob& job = *state.FindJob(id);
+    if (job.holders.contains(agent.registered.agent)) {
+      WantBack(state, job, agent);
+    }
+  }
+}
+
 // Of jobs being cancelled that the agent still runs; repairs a lost push.
 void RepeatStops(CoreState& state, const AgentEntry& agent) {
   StopTasks stop;
@@ -390,6 +401,7 @@ void OnHeartbeat(CoreState& state, const Now& now, const AgentSender& sender,
              HeartbeatAck{.sequence = heartbeat.sequence, .at = now.wall},
              When::kAtOnce);
   RepeatStops(state, agent);
+  RepeatWishes(state, agent);
 }
 
 }  // namespace

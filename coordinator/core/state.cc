@@ -94,15 +94,8 @@ LiveJob& CoreState::AddJob(const JobAccepted& accepted) {
   auto job = std::make_unique<LiveJob>();
   job->accepted = accepted;
   job->tasks = JobTasks(accepted.tasks);
-  const ReadyQueue::Interned interned =
-      ready.Intern(accepted.job->type, accepted.executor, SlotsEach(accepted));
-  job->job_class = interned.id;
   job->work = WorkKeyOf(*accepted.job);
-  job->counters = CountersFor(accepted);
-  if (interned.is_new) {
-    for (auto& [id, agent] : agents.all()) UpdateClasses(agent);
-  }
-  ++CountersOf(*job).jobs;
+  Place(*job);
   submissions.Add(accepted.key, accepted.document, accepted.id,
                   accepted.digest);
   last_job = std::max(last_job, accepted.id);
@@ -156,6 +149,9 @@ void CoreState::On(const TasksGranted& event) {
   ClassCounters& counted = CountersOf(*job);
   counted.pending -= event.tasks.count;
   counted.tasks_granted += event.tasks.count;
+  if (job->trial_left.has_value()) {
+    *job->trial_left -= std::min(*job->trial_left, event.tasks.count);
+  }
   CountWait(*job, event);
   ++counters.grants;
   counters.tasks_granted += event.tasks.count;
@@ -230,6 +226,9 @@ void CoreState::EndTasks(LiveJob& job, AgentEntry& agent, IndexRange tasks,
   CHECK(holder != job.holders.end() && holder->second >= tasks.count);
   holder->second -= tasks.count;
   if (holder->second == 0) job.holders.erase(holder);
+  if (!change.started && job.trial_left.has_value()) {
+    *job.trial_left += tasks.count;
+  }
   if (change.started) job.attempts += tasks.count;
   if (change.loss) job.losses += tasks.count;
 
@@ -327,6 +326,8 @@ void CoreState::On(const JobCancelRequested& event) {
   job->tasks.Cancel();
   UpdateDue(*job);
   cancelling.insert(event.job);
+  job->wish.reset();
+  moving.erase(event.job);
   UpdateReady(*job);
   UpdateOldest(*job, event.at);
   MarkChanged(*job);
@@ -349,18 +350,8 @@ void CoreState::On(const JobFinished& event) {
   submissions.Finish(job->accepted.key, job->accepted.document,
                      output_.summaries.back());
   cancelling.erase(event.job);
+  moving.erase(event.job);
   jobs_.erase(event.job);
-}
-
-void CoreState::On(const FindingsNoted& event) {
-  LiveJob* job = FindJob(event.job);
-  CHECK(job != nullptr);
-  for (const FindingsNoted::Entry& entry : event.entries) {
-    CHECK(entry.place <= job->findings.size() && entry.place < kJobFindingsMax);
-    if (entry.place == job->findings.size()) job->findings.emplace_back();
-    job->findings[entry.place] = entry.finding;
-  }
-  MarkChanged(*job);
 }
 
 void CoreState::UpdateReady(LiveJob& job) {
@@ -551,6 +542,9 @@ std::string CoreState::Digest() const {
     text += job.accepted.key + '\n' + job.accepted.owner + '\n' +
             job.accepted.digest + '\n';
     number(static_cast<uint64_t>(job.state));
+    number(static_cast<uint64_t>(job.accepted.executor));
+    number(job.moves);
+    text += job.accepted.executor_reason + '\n';
     number(job.attempts);
     number(job.losses);
     text += job.reason + '\n';

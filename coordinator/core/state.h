@@ -104,6 +104,7 @@ class CoreState {
   ReadyQueue ready;
   SubmissionTable submissions;
   std::set<JobId> cancelling;
+  std::set<JobId> moving;  // with a wish; live only
   CoreCounters counters;
 
   // Live only.
@@ -128,7 +129,9 @@ class CoreState {
   void On(const JobCancelRequested& event);
   void On(const JobFinished& event);
   void On(const FindingsNoted& event);
+  void On(const ExecutorChosen& event);
 
+  void Place(LiveJob& job);
   void EndTasks(LiveJob& job, AgentEntry& agent, IndexRange tasks,
                 const JobTasks::Change& change, WallTime at);
   void CountWait(const LiveJob& job, const TasksGranted& granted);

@@ -67,6 +67,16 @@ void StoreImage::Happened(const Event& event) {
     last_grant_ = grant->grant;
   } else if (const auto* cancel = std::get_if<JobCancelRequested>(&event)) {
     live_.at(cancel->job).cancel_requested = true;
+  } else if (const auto* chosen = std::get_if<ExecutorChosen>(&event)) {
+    const auto live = live_.find(chosen->job);
+    if (live == live_.end()) {
+      violations_.push_back("an executor is chosen for a job that has ended");
+    } else {
+      JobAccepted& accepted = live->second.accepted;
+      live->second.moves += accepted.executor != chosen->executor ? 1 : 0;
+      accepted.executor = chosen->executor;
+      accepted.executor_reason = chosen->reason;
+    }
   } else if (const auto* finished = std::get_if<JobFinished>(&event)) {
     live_.erase(finished->job);
   }

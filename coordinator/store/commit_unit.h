@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "coordinator/core/output.h"
+#include "coordinator/store/learned_kind.h"
 
 namespace remuda {
 
@@ -24,6 +25,7 @@ struct StagedItems {
 struct CommitUnit {
   Output output;
   std::vector<StagedItems> items;
+  std::vector<LearnedKind> learned;  // replaces what was known of these kinds
 };
 
 }  // namespace remuda

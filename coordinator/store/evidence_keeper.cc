@@ -5,59 +5,14 @@
 #include <utility>
 #include <variant>
 
+#include "coordinator/store/evidence_batch.h"
 #include "coordinator/store/history.h"
 #include "jobs/json_text.h"
 #include "jobs/verdict/evidence_json.h"
 #include "jobs/verdict/work_name.h"
-#include "wire/attempt_records.h"
 
 namespace remuda {
 namespace {
-
-// What agents say of times is only believed within these.
-constexpr WallTime kTimeMax{std::chrono::hours(24 * 365 * 200)};
-constexpr Duration kWallMax = std::chrono::hours(24 * 365);
-
-bool IsPossible(const AttemptUse& use) {
-  return use.wall >= Duration::zero() && use.wall <= kWallMax &&
-         use.ended_at >= WallTime(use.wall) && use.ended_at < kTimeMax;
-}
-
-// Whether the attempt is one of those that were accepted.
-class Accepted {
- public:
-  explicit Accepted(const std::vector<AttemptsEnded::Run>& runs)
-      : runs_(runs) {}
-
-  // Asked by rising task.
-  bool Has(const AttemptUse& use) {
-    while (at_ < runs_.size() && EndOf(at_) <= use.task) ++at_;
-    for (size_t i = at_; i < runs_.size(); ++i) {
-      const EndingRun& run = runs_[i].ended;
-      if (run.tasks.first > use.task) return false;
-      if (run.fence == use.fence && run.ending == use.ending) return true;
-    }
-    return false;
-  }
-
- private:
-  TaskIndex EndOf(size_t i) const {
-    return runs_[i].ended.tasks.first + runs_[i].ended.tasks.count;
-  }
-
-  const std::vector<AttemptsEnded::Run>& runs_;
-  size_t at_ = 0;
-};
-
-// The time from the first beginning to the last end that was not counted yet,
-// with the pause before it if that is short.
-Duration NewlyActive(WallTime& counted_to, WallTime began, WallTime ended) {
-  if (ended <= counted_to) return Duration::zero();
-  const bool goes_on = began - counted_to <= EvidenceKeeper::kPauseMax;
-  const Duration active = ended - (goes_on ? counted_to : began);
-  counted_to = ended;
-  return active;
-}
 
 absl::Status PutBody(Statement& statement, int parameter,
                      const Evidence& evidence) {
@@ -76,13 +31,15 @@ Evidence ReadBody(const Statement& row, int column) {
 
 absl::StatusOr<EvidenceKeeper> EvidenceKeeper::Prepare(Database& database) {
   static constexpr std::array<const char*, kSqlCount> kTexts = {
-      "SELECT type, executor, owner, body FROM definitions WHERE job = ?",
+      "SELECT d.type, COALESCE(j.executor, d.executor), d.owner, d.body "
+      "FROM definitions d JOIN jobs j ON j.job = d.job WHERE d.job = ?",
       "SELECT body FROM agents WHERE id = ?",
       "SELECT body FROM evidence WHERE owner = ? AND type = ? AND "
       "function = ? AND executor = ? AND cores = ?",
       "INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-      "SELECT body FROM job_evidence WHERE job = ? AND cores = ?",
-      "INSERT OR REPLACE INTO job_evidence VALUES (?, ?, ?)",
+      "SELECT body FROM job_evidence WHERE job = ? AND executor = ? AND "
+      "cores = ?",
+      "INSERT OR REPLACE INTO job_evidence VALUES (?, ?, ?, ?)",
   };
   EvidenceKeeper keeper;
   for (size_t i = 0; i < kSqlCount; ++i) {
@@ -105,27 +62,14 @@ absl::Status EvidenceKeeper::Add(const AttemptsEnded& event) {
   if (*found == nullptr) return absl::OkStatus();
   JobEntry& job = **found;
 
-  Evidence batch;
-  batch.slots = agent->slots;
-  WallTime began = kTimeMax;
-  WallTime ended{};
-  Accepted accepted(event.runs);
-  const absl::Status visited =
-      VisitAttemptUses(*event.records, [&](const AttemptUse& use) {
-        if (!accepted.Has(use) || !IsEvidence(use.ending) || !IsPossible(use)) {
-          return;
-        }
-        batch.Add(use.ending, use.wall, use.usage);
-        began = std::min(began, use.ended_at - use.wall);
-        ended = std::max(ended, use.ended_at);
-      });
-  if (!visited.ok() || batch.attempts == 0) return absl::OkStatus();
-  WallTime& counted_to =
-      job.active_to.try_emplace(event.agent, began).first->second;
-  batch.active = NewlyActive(counted_to, began, ended);
+  std::optional<EvidenceBatch> batch = EvidenceOf(event);
+  if (!batch.has_value()) return absl::OkStatus();
+  batch->sum.slots = agent->slots;
+  batch->sum.active = batch->NewlyActive(
+      job.active_to.try_emplace(event.agent, batch->began).first->second);
   Share& share = job.shares[agent->cores];
-  share.for_kind.Merge(batch);
-  share.for_job.Merge(batch);
+  share.for_kind.Merge(batch->sum);
+  share.for_job.Merge(batch->sum);
   job.is_dirty = true;
   return absl::OkStatus();
 }
@@ -134,6 +78,19 @@ void EvidenceKeeper::OnJobFinished(const JobFinished& event) {
   now_ = std::max(now_, event.at);
   const auto job = jobs_.find(event.job);
   if (job != jobs_.end()) job->second.is_finished = true;
+}
+
+absl::Status EvidenceKeeper::OnExecutorChosen(const ExecutorChosen& event) {
+  const auto found = jobs_.find(event.job);
+  if (found == jobs_.end()) return absl::OkStatus();
+  JobEntry& job = found->second;
+  if (job.executor == event.executor) return absl::OkStatus();
+  const absl::StatusOr<uint64_t> written = WriteJob(event.job, job);
+  if (!written.ok()) return written.status();
+  job.executor = event.executor;
+  job.shares.clear();
+  job.active_to.clear();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<uint64_t> EvidenceKeeper::WriteDue() {
@@ -190,7 +147,8 @@ absl::StatusOr<uint64_t> EvidenceKeeper::WriteJob(JobId id, JobEntry& job) {
         ++rows;
       }
     }
-    const absl::StatusOr<bool> written = WriteShare(id, cores, share);
+    const absl::StatusOr<bool> written =
+        WriteShare(id, job.executor, cores, share);
     if (!written.ok()) return written.status();
     rows += *written ? 1 : 0;
   }
@@ -232,12 +190,13 @@ absl::Status EvidenceKeeper::WriteKind(const KindKey& key, Kind& kind) {
   return PutBody(put, 7, sum);
 }
 
-absl::StatusOr<bool> EvidenceKeeper::WriteShare(JobId id, uint64_t cores,
-                                                Share& share) {
+absl::StatusOr<bool> EvidenceKeeper::WriteShare(JobId id, ExecutorKind executor,
+                                                uint64_t cores, Share& share) {
   if (share.for_job.attempts == 0) return false;
   Statement& select = Get(kSelectShare);
   select.BindUnsigned(0, id.value);
-  select.BindUnsigned(1, cores);
+  select.Bind(1, static_cast<int64_t>(executor));
+  select.BindUnsigned(2, cores);
   const absl::StatusOr<bool> row = select.Step();
   if (!row.ok()) return row.status();
   Evidence sum;
@@ -252,8 +211,9 @@ absl::StatusOr<bool> EvidenceKeeper::WriteShare(JobId id, uint64_t cores,
   share.has_row = true;
   Statement& put = Get(kPutShare);
   put.BindUnsigned(0, id.value);
-  put.BindUnsigned(1, cores);
-  const absl::Status status = PutBody(put, 2, sum);
+  put.Bind(1, static_cast<int64_t>(executor));
+  put.BindUnsigned(2, cores);
+  const absl::Status status = PutBody(put, 3, sum);
   if (!status.ok()) return status;
   return true;
 }

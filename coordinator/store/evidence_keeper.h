@@ -32,9 +32,6 @@ namespace remuda {
 class EvidenceKeeper {
  public:
   static constexpr Duration kKeptBackMax = std::chrono::seconds(1);
-  // Shorter pauses between attempts of a job belong to its active time.
-  // As long as a loop may compute before it tells of any end.
-  static constexpr Duration kPauseMax = std::chrono::seconds(1);
   // Jobs with fewer attempts have no row of their own.
   static constexpr double kJobAttemptsMin = 8;
   // When a job begins, what is older counts as no more attempts than this, or
@@ -53,6 +50,8 @@ class EvidenceKeeper {
   absl::Status Add(const AttemptsEnded& event);
   void OnAgentRegistered(AgentId agent) { agents_.erase(agent); }
   void OnJobFinished(const JobFinished& event);
+  // What its attempts use from here on is of another kind of work.
+  absl::Status OnExecutorChosen(const ExecutorChosen& event);
 
   // Writes what is due and returns how many rows those were.
   absl::StatusOr<uint64_t> WriteDue();
@@ -109,7 +108,8 @@ class EvidenceKeeper {
   absl::StatusOr<uint64_t> WriteDueKinds();
   absl::Status WriteKind(const KindKey& key, Kind& kind);
   // False, and written later, while it is too little for a row.
-  absl::StatusOr<bool> WriteShare(JobId id, uint64_t cores, Share& share);
+  absl::StatusOr<bool> WriteShare(JobId id, ExecutorKind executor,
+                                  uint64_t cores, Share& share);
   Statement& Get(Sql sql) { return statements_[sql]; }
 
   std::array<Statement, kSqlCount> statements_;

@@ -301,6 +301,21 @@ FindingsNoted ReadFindingsNoted(const HistoryRow& row, const json& body) {
   return event;
 }
 
+Written Write(const ExecutorChosen& event) {
+  return {"executor_chosen", event.job, event.at,
+          BodyText()
+              .Text("executor", Name(event.executor))
+              .Text("reason", event.reason)
+              .Take()};
+}
+
+ExecutorChosen ReadExecutorChosen(const HistoryRow& row, const json& body) {
+  return {.job = row.job,
+          .executor = ExecutorOf(body.at("executor")),
+          .reason = body.at("reason").get<std::string>(),
+          .at = row.at};
+}
+
 using Reader = Event (*)(const HistoryRow&, const json&);
 
 template <auto kRead>
@@ -321,6 +336,7 @@ Reader ReaderOf(std::string_view kind) {
       {"job_cancel_requested", ReadAs<ReadJobCancelRequested>},
       {"job_finished", ReadAs<ReadJobFinished>},
       {"findings_noted", ReadAs<ReadFindingsNoted>},
+      {"executor_chosen", ReadAs<ReadExecutorChosen>},
   };
   for (const auto& [name, reader] : kReaders) {
     if (name == kind) return reader;

@@ -58,7 +58,11 @@ std::vector<Event> OneOfEach() {
           FindingsNoted{.job = {5},
                         .entries = {{.place = 0, .finding = TestFinding(3)},
                                     {.place = 4, .finding = {.code = "other"}}},
-                        .at = kAt}};
+                        .at = kAt},
+          ExecutorChosen{.job = {5},
+                         .executor = ExecutorKind::kThreadPool,
+                         .reason = "moved",
+                         .at = kAt}};
 }
 
 TEST(HistoryTest, EveryKindComesBackTheSame) {

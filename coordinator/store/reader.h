@@ -14,6 +14,7 @@
 #include "coordinator/core/input.h"
 #include "coordinator/store/database.h"
 #include "coordinator/store/history.h"
+#include "coordinator/store/learned_kind.h"
 #include "coordinator/store/stored_evidence.h"
 #include "jobs/ids.h"
 #include "wire/client_messages.h"
@@ -55,6 +56,11 @@ class StoreReader {
   // kind; if nothing is known, one entry whose evidence is empty.
   absl::StatusOr<std::vector<StoredEvidence>> EvidenceOfJob(
       JobId job, const Owner& owner = std::nullopt);
+
+  // What was learned of kinds of work, the newest first. What cannot be read
+  // is left out.
+  absl::StatusOr<std::vector<LearnedKind>> LearnedKinds(
+      const Owner& owner = std::nullopt);
 
   // Nothing is no error here.
   absl::StatusOr<std::optional<JobSummary>> FindJob(JobId job);

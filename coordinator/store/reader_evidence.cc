@@ -15,13 +15,16 @@ constexpr uint64_t kKindsMax = 1'000;
 
 // Both kinds of rows in the order of StoredEvidence.
 constexpr char kOfKinds[] =
-    "SELECT 0, e.function, e.executor, e.cores, d.job, d.executor_reason, "
-    "d.body, d.tasks, e.body FROM evidence e "
-    "JOIN definitions d ON d.job = e.last_job ";
+    "SELECT 0, e.function, e.executor, e.cores, d.job, "
+    "IIF(j.executor = e.executor, j.executor_reason, d.executor_reason), "
+    "d.body, d.tasks, e.body, d.owner FROM evidence e "
+    "JOIN definitions d ON d.job = e.last_job JOIN jobs j ON j.job = d.job ";
 constexpr char kOfJob[] =
-    "SELECT 1, '', d.executor, e.cores, d.job, d.executor_reason, d.body, "
-    "d.tasks, e.body FROM job_evidence e JOIN definitions d ON d.job = e.job "
-    "WHERE e.job = ? ORDER BY e.cores";
+    "SELECT 1, '', e.executor, e.cores, d.job, "
+    "COALESCE(j.executor_reason, d.executor_reason), d.body, d.tasks, e.body, "
+    "d.owner FROM job_evidence e JOIN definitions d ON d.job = e.job "
+    "JOIN jobs j ON j.job = e.job WHERE e.job = ? AND "
+    "e.executor = COALESCE(j.executor, d.executor) ORDER BY e.cores";
 
 absl::StatusOr<std::vector<StoredEvidence>> ReadAll(Statement& select) {
   std::vector<StoredEvidence> all;
@@ -34,6 +37,7 @@ absl::StatusOr<std::vector<StoredEvidence>> ReadAll(Statement& select) {
                    .function = select.Text(1),
                    .executor = static_cast<ExecutorKind>(select.Int(2)),
                    .cores = select.Unsigned(3),
+                   .owner = select.Text(9),
                    .job = {select.Unsigned(4)},
                    .executor_reason = select.Text(5),
                    .job_json = select.Text(6),
@@ -57,6 +61,29 @@ absl::StatusOr<std::vector<StoredEvidence>> StoreReader::EvidenceOfKinds(
   return ReadAll(**select);
 }
 
+absl::StatusOr<std::vector<LearnedKind>> StoreReader::LearnedKinds(
+    const Owner& owner) {
+  const absl::StatusOr<Statement*> select = Prepared(
+      std::string("SELECT owner, type, function, cores, body FROM choices ") +
+      (owner ? "WHERE owner = ? " : "") + "ORDER BY updated_at DESC");
+  if (!select.ok()) return select.status();
+  if (owner) (*select)->BindText(0, *owner);
+  std::vector<LearnedKind> all;
+  absl::StatusOr<bool> row = (*select)->Step();
+  for (; row.ok() && *row; row = (*select)->Step()) {
+    const Statement& found = **select;
+    absl::StatusOr<LearnedChoice> learned = LearnedFromJson(found.Text(4));
+    if (!learned.ok()) continue;
+    all.push_back({.kind = {.owner = found.Text(0),
+                            .type = found.Text(1),
+                            .function = found.Text(2),
+                            .cores = found.Unsigned(3)},
+                   .learned = *std::move(learned)});
+  }
+  if (!row.ok()) return row.status();
+  return all;
+}
+
 absl::StatusOr<std::vector<StoredEvidence>> StoreReader::EvidenceOfJob(
     JobId job, const Owner& owner) {
   absl::Status status = CheckOwner(job, owner);
@@ -67,8 +94,9 @@ absl::StatusOr<std::vector<StoredEvidence>> StoreReader::EvidenceOfJob(
   absl::StatusOr<std::vector<StoredEvidence>> all = ReadAll(**select);
   if (!all.ok()) return all;
   const absl::StatusOr<Statement*> definition = Prepared(
-      "SELECT owner, type, executor, executor_reason, body, tasks "
-      "FROM definitions WHERE job = ?");
+      "SELECT d.owner, d.type, COALESCE(j.executor, d.executor), "
+      "COALESCE(j.executor_reason, d.executor_reason), d.body, d.tasks "
+      "FROM definitions d JOIN jobs j ON j.job = d.job WHERE d.job = ?");
   if (!definition.ok()) return definition.status();
   (*definition)->BindUnsigned(0, job.value);
   const absl::StatusOr<bool> row = (*definition)->Step();
@@ -87,6 +115,7 @@ absl::StatusOr<std::vector<StoredEvidence>> StoreReader::EvidenceOfJob(
       .job_json = found.Text(4),
       .tasks = found.Unsigned(5)};
   const std::string job_owner = found.Text(0);
+  known.owner = job_owner;
   (*definition)->Reset();
   for (StoredEvidence& one : *all) one.function = known.function;
   if (!all->empty()) return all;

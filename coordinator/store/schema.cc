@@ -119,6 +119,24 @@ CREATE TABLE job_evidence (
   job INTEGER, cores INTEGER, body TEXT NOT NULL,
   PRIMARY KEY (job, cores)) WITHOUT ROWID;
 )sql",
+    // 5: jobs that change their executor, and what was learned of kinds of
+    // work (coordinator/store/choice_keeper.h).
+    R"sql(
+ALTER TABLE jobs ADD COLUMN executor INTEGER;
+ALTER TABLE jobs ADD COLUMN executor_reason TEXT;
+ALTER TABLE jobs ADD COLUMN moves INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE job_evidence RENAME TO job_evidence_4;
+CREATE TABLE job_evidence (
+  job INTEGER, executor INTEGER, cores INTEGER, body TEXT NOT NULL,
+  PRIMARY KEY (job, executor, cores)) WITHOUT ROWID;
+INSERT INTO job_evidence SELECT e.job, d.executor, e.cores, e.body
+  FROM job_evidence_4 e JOIN definitions d ON d.job = e.job;
+DROP TABLE job_evidence_4;
+CREATE TABLE choices (
+  owner TEXT, type TEXT, function TEXT, cores INTEGER,
+  updated_at INTEGER NOT NULL UNIQUE, body TEXT NOT NULL,
+  PRIMARY KEY (owner, type, function, cores)) WITHOUT ROWID;
+)sql",
 };
 static_assert(std::size(kSteps) + 1 == kSchemaVersion);
 

@@ -56,6 +56,9 @@ enum Store::Sql : size_t {
   kLeaveAgent,
   kMark,
   kInsertFinding,
+  kChooseExecutor,
+  kPutChoice,
+  kTrimChoices,
   kSelectItems,
 };
 
@@ -131,6 +134,13 @@ absl::Status Store::Prepare() {
       "UPDATE agents SET left_at = ? WHERE id = ?",
       "UPDATE meta SET value = ? WHERE name = ?",
       "INSERT OR REPLACE INTO findings VALUES (?, ?, ?)",
+      "UPDATE jobs SET moves = moves + (?1 <> COALESCE(executor, (SELECT "
+      "d.executor FROM definitions d WHERE d.job = ?3))), executor = ?1, "
+      "executor_reason = ?2 WHERE job = ?3",
+      "INSERT OR REPLACE INTO choices VALUES (?, ?, ?, ?, (SELECT "
+      "COALESCE(MAX(updated_at), 0) + 1 FROM choices), ?)",
+      "DELETE FROM choices WHERE (SELECT COUNT(*) FROM choices) > ? AND "
+      "updated_at = (SELECT MIN(updated_at) FROM choices)",
       "SELECT lines FROM items WHERE job = ? AND chunk = ?",
   };
   static_assert(kSelectItems + 1 == kSqlCount);
@@ -171,7 +181,7 @@ absl::StatusOr<CommitFacts> Store::Commit(std::span<CommitUnit> units) {
   const bool writes =
       std::any_of(units.begin(), units.end(), [](const CommitUnit& unit) {
         return unit.output.needs_commit() || !unit.output.grants_done.empty() ||
-               !unit.output.summaries.empty();
+               !unit.output.summaries.empty() || !unit.learned.empty();
       });
   if (!writes) return batch.facts;
   absl::Status status = Get(kBegin).Run();
@@ -217,6 +227,10 @@ absl::Status Store::WriteUnits(std::span<CommitUnit> units, Batch& batch) {
     }
     for (const LogChunk& log : output.logs) {
       status = WriteLog(log, batch);
+      if (!status.ok()) return status;
+    }
+    for (const LearnedKind& learned : unit.learned) {
+      status = WriteLearned(learned, batch);
       if (!status.ok()) return status;
     }
     for (const GrantId grant : output.grants_done) {
@@ -390,6 +404,16 @@ absl::Status Store::WriteFact(const FindingsNoted& event, const CommitUnit&,
   return absl::OkStatus();
 }
 
+absl::Status Store::WriteFact(const ExecutorChosen& event, const CommitUnit&,
+                              Batch& batch) {
+  Statement& choose = Get(kChooseExecutor);
+  choose.Bind(0, static_cast<int64_t>(event.executor));
+  choose.BindText(1, event.reason);
+  choose.BindUnsigned(2, event.job.value);
+  const absl::Status status = Run(kChooseExecutor, batch);
+  return status.ok() ? evidence_.OnExecutorChosen(event) : status;
+}
+
 absl::Status Store::WriteFact(const TasksReturned&, const CommitUnit&, Batch&) {
   return absl::OkStatus();  // its chunks and grants say it all
 }
@@ -420,6 +444,21 @@ absl::Status Store::WriteLog(const LogChunk& log, Batch& batch) {
   marker.offset = kLogBytesMax;
   marker.bytes.clear();
   return WriteLog(marker, batch);
+}
+
+// In order of change, so that the oldest can be forgotten.
+absl::Status Store::WriteLearned(const LearnedKind& learned, Batch& batch) {
+  const std::string body = LearnedToJson(learned.learned);
+  Statement& put = Get(kPutChoice);
+  put.BindText(0, learned.kind.owner);
+  put.BindText(1, learned.kind.type);
+  put.BindText(2, learned.kind.function);
+  put.BindUnsigned(3, learned.kind.cores);
+  put.BindText(4, body);
+  const absl::Status status = Run(kPutChoice, batch);
+  if (!status.ok()) return status;
+  Get(kTrimChoices).BindUnsigned(0, kLearnedKindsMax);
+  return Run(kTrimChoices, batch);
 }
 
 absl::Status Store::WriteChunks(Batch& batch) {

@@ -74,7 +74,7 @@ class Store {
 
  private:
   enum Sql : size_t;
-  static constexpr size_t kSqlCount = 20;
+  static constexpr size_t kSqlCount = 23;
   struct Batch;
 
   Store(DataFolder folder, Database database);
@@ -99,9 +99,12 @@ class Store {
                          Batch& batch);
   absl::Status WriteFact(const FindingsNoted& event, const CommitUnit& unit,
                          Batch& batch);
+  absl::Status WriteFact(const ExecutorChosen& event, const CommitUnit& unit,
+                         Batch& batch);
   absl::Status WriteFact(const TasksReturned&, const CommitUnit&, Batch&);
   absl::Status WriteFact(const JobFinished&, const CommitUnit&, Batch&);
   absl::Status WriteLog(const LogChunk& log, Batch& batch);
+  absl::Status WriteLearned(const LearnedKind& learned, Batch& batch);
   absl::Status WriteChunks(Batch& batch);
   absl::Status WriteSummaries(Batch& batch);
   absl::Status ResolveItems(CommitUnit& unit);

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "base/check.h"
+#include "coordinator/store/reader.h"
 #include "coordinator/store/store_test_support.h"
 #include "jobs/items.h"
 
@@ -83,7 +84,10 @@ TEST_F(StoreTest, AFileOfBeforeThereWereOwnersIsCarriedOver) {
   ASSERT_TRUE(Tamper("DROP INDEX definitions_by_owner; "
                      "ALTER TABLE definitions DROP COLUMN owner; "
                      "DROP TABLE findings; DROP TABLE evidence; "
-                     "DROP TABLE job_evidence; "
+                     "DROP TABLE job_evidence; DROP TABLE choices; "
+                     "ALTER TABLE jobs DROP COLUMN executor; "
+                     "ALTER TABLE jobs DROP COLUMN executor_reason; "
+                     "ALTER TABLE jobs DROP COLUMN moves; "
                      "PRAGMA user_version = 1")
                   .ok());
   for (const char* when : {"carried over", "opened again"}) {
@@ -94,6 +98,101 @@ TEST_F(StoreTest, AFileOfBeforeThereWereOwnersIsCarriedOver) {
     EXPECT_EQ(state->jobs[0].accepted.key, "key") << when;
     EXPECT_EQ(state->jobs[0].accepted.owner, "") << when;
   }
+}
+
+TEST_F(StoreTest, EvidenceOfBeforeJobsMovedIsOfTheirExecutor) {
+  {
+    Store store = Open();
+    ASSERT_TRUE(Commit(store, AcceptRange({1}, "key", 10)).ok());
+  }
+  ASSERT_TRUE(
+      Tamper("DROP TABLE choices; DROP TABLE job_evidence; "
+             "ALTER TABLE jobs DROP COLUMN executor; "
+             "ALTER TABLE jobs DROP COLUMN executor_reason; "
+             "ALTER TABLE jobs DROP COLUMN moves; "
+             "CREATE TABLE job_evidence (job INTEGER, cores INTEGER, "
+             "body TEXT NOT NULL, PRIMARY KEY (job, cores)) WITHOUT ROWID; "
+             "INSERT INTO job_evidence VALUES (1, 2, '{\"attempts\":9}'); "
+             "PRAGMA user_version = 4")
+          .ok());
+  const Store store = Open();
+  absl::StatusOr<StoreReader> reader =
+      StoreReader::Open(store.folder().database_path());
+  ASSERT_TRUE(reader.ok());
+  const auto evidence = reader->EvidenceOfJob({1});
+  ASSERT_TRUE(evidence.ok()) << evidence.status();
+  ASSERT_EQ(evidence->size(), 1u);
+  EXPECT_TRUE(evidence->front().of_job);
+  EXPECT_EQ(evidence->front().cores, 2u);
+}
+
+TEST_F(StoreTest, AChosenExecutorIsThatOfTheJobFromThenOn) {
+  Store store = Open();
+  CommitUnit unit = AcceptRange({1}, "key", 10);
+  const ExecutorKind before =
+      std::get<JobAccepted>(unit.output.events.back()).executor;
+  const ExecutorKind after = before == ExecutorKind::kThreadPool
+                                 ? ExecutorKind::kAsync
+                                 : ExecutorKind::kThreadPool;
+  ASSERT_TRUE(Commit(store, std::move(unit)).ok());
+  for (const auto& [executor, moves] :
+       {std::pair(before, 0u), std::pair(after, 1u), std::pair(after, 1u),
+        std::pair(before, 2u)}) {
+    const std::string reason = "reason " + std::to_string(moves);
+    CommitUnit chosen;
+    chosen.output.events.push_back(
+        ExecutorChosen{.job = {1}, .executor = executor, .reason = reason});
+    ASSERT_TRUE(Commit(store, std::move(chosen)).ok());
+    const absl::StatusOr<StoredState> state = store.Load();
+    ASSERT_TRUE(state.ok()) << state.status();
+    const StoredJob& job = state->jobs.at(0);
+    EXPECT_EQ(job.moves, moves);
+    EXPECT_EQ(job.accepted.executor, executor);
+    EXPECT_EQ(job.summary.executor, executor);
+    EXPECT_EQ(job.summary.executor_reason, reason);
+  }
+}
+
+TEST_F(StoreTest, AJobMayBeAcceptedAndMovedInOneCommit) {
+  Store store = Open();
+  CommitUnit unit = AcceptRange({1}, "key", 10);
+  unit.output.events.push_back(ExecutorChosen{
+      .job = {1}, .executor = ExecutorKind::kAsync, .reason = "learned"});
+  ASSERT_TRUE(Commit(store, std::move(unit)).ok());
+  const absl::StatusOr<StoredState> state = store.Load();
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(state->jobs.at(0).summary.executor, ExecutorKind::kAsync);
+  EXPECT_EQ(state->jobs.at(0).summary.total, 10u);
+}
+
+TEST_F(StoreTest, WhatWasLearnedComesBackAndTheOldestIsForgotten) {
+  Store store = Open();
+  absl::StatusOr<StoreReader> reader =
+      StoreReader::Open(store.folder().database_path());
+  ASSERT_TRUE(reader.ok());
+  for (uint64_t i = 0; i <= kLearnedKindsMax; ++i) {
+    LearnedKind learned = {.kind = {.owner = "ann",
+                                    .type = "python",
+                                    .function = "m:" + std::to_string(i),
+                                    .cores = 2},
+                           .learned = {}};
+    learned.learned.trial = {.tasks = i};
+    CommitUnit unit;
+    unit.learned.push_back(learned);
+    // Changed again, the first is not the oldest any more.
+    if (i == 5) {
+      learned.kind.function = "m:0";
+      unit.learned.push_back(learned);
+    }
+    ASSERT_TRUE(Commit(store, std::move(unit)).ok());
+  }
+  const auto all = reader->LearnedKinds();
+  ASSERT_TRUE(all.ok()) << all.status();
+  ASSERT_EQ(all->size(), kLearnedKindsMax);
+  EXPECT_EQ(all->front().learned.trial->tasks, kLearnedKindsMax);
+  EXPECT_EQ(all->back().kind.function, "m:2");
+  EXPECT_EQ(reader->LearnedKinds("ann")->size(), kLearnedKindsMax);
+  EXPECT_TRUE(reader->LearnedKinds("bob")->empty());
 }
 
 TEST_F(StoreTest, WhatIsAcceptedAndCancelledAtOnceIsBoth) {

@@ -16,6 +16,7 @@ struct StoredEvidence {
   std::string function;  // jobs/verdict/work_name.h
   ExecutorKind executor = ExecutorKind::kProcessPool;
   uint64_t cores = 0;  // of its agents
+  std::string owner;
   JobId job;
   std::string executor_reason;
   std::string job_json;

@@ -40,6 +40,7 @@ enum Column : int {
   kBody,
   kOwner,
   kFindings,
+  kMoves,
 };
 
 std::optional<WallTime> OptionalTime(const Statement& row, int column) {
@@ -66,13 +67,15 @@ std::string SelectJobSql(FindingRows findings) {
           ? "NULL"
           : "(SELECT group_concat(body) FROM (SELECT f.body FROM findings f "
             "WHERE f.job = d.job ORDER BY f.place))";
-  return "SELECT d.job, d.key, d.document, d.digest, d.tasks, d.executor, "
-         "d.executor_reason, d.item_bytes_max, d.accepted_at, d.name, d.type, "
+  return "SELECT d.job, d.key, d.document, d.digest, d.tasks, "
+         "COALESCE(j.executor, d.executor), "
+         "COALESCE(j.executor_reason, d.executor_reason), d.item_bytes_max, "
+         "d.accepted_at, d.name, d.type, "
          "j.state, j.cancel_requested, j.pending, j.running, j.succeeded, "
          "j.failed, j.timed_out, j.cancelled, j.lost, j.skipped, j.attempts, "
          "j.infrastructure_losses, j.started_at, j.finished_at, j.reason, "
          "d.body, d.owner, " +
-         list + " FROM jobs j JOIN definitions d ON d.job = j.job ";
+         list + ", j.moves FROM jobs j JOIN definitions d ON d.job = j.job ";
 }
 
 absl::StatusOr<JobSummary> ReadJobSummary(const Statement& row) {
@@ -136,6 +139,7 @@ absl::StatusOr<StoredJob> ReadStoredJob(const Statement& row) {
                      .executor_reason = summary->executor_reason,
                      .at = summary->accepted_at};
   stored.cancel_requested = row.Int(kCancelRequested) != 0;
+  stored.moves = static_cast<uint32_t>(row.Unsigned(kMoves));
   stored.summary = *std::move(summary);
   return stored;
 }
