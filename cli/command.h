@@ -47,6 +47,11 @@ struct JobOptions {
   uint32_t limit = 100;
 };
 
+struct AdviseOptions {
+  CommonOptions common;
+  std::string lock;  // file to write; "-": stdout; empty: none
+};
+
 struct TypesOptions {
   std::string type;  // empty: all
   bool json = false;
@@ -156,7 +161,7 @@ ExitCode TasksCommand(const TasksOptions& options);
 ExitCode LogsCommand(const LogsOptions& options);
 ExitCode AgentsCommand(const CommonOptions& options);
 ExitCode ExplainCommand(const JobOptions& options);
-ExitCode AdviseCommand(const CommonOptions& options);
+ExitCode AdviseCommand(const AdviseOptions& options);
 ExitCode CoordinatorCommand(const CoordinatorCommandOptions& options);
 ExitCode AgentCommand(const AgentCommandOptions& options);
 ExitCode KeygenCommand(const KeygenOptions& options);

@@ -1,4 +1,9 @@
+#include <cerrno>
+#include <cstring>
+#include <fstream>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "cli/command.h"
 #include "cli/connection.h"
@@ -17,6 +22,26 @@ absl::StatusOr<Verdicts> AskVerdicts(const CommonOptions& options, JobId job) {
   return (*connection)->Ask<Verdicts>(GetVerdicts{.job = job});
 }
 
+ExitCode WriteLock(const std::string& path,
+                   const std::vector<std::string>& verdicts) {
+  const std::vector<LockEntry> entries = LearnedEntries(verdicts);
+  const std::string text = LockText(entries);
+  if (path == "-") {
+    PrintData(text.substr(0, text.size() - 1));
+    return ExitCode::kOk;
+  }
+  std::ofstream out(path, std::ios::trunc);
+  out << text;
+  out.close();
+  if (!out) {
+    return Fail(absl::UnavailableError(
+        path + ": cannot write it: " + std::strerror(errno)));
+  }
+  PrintWords(path + " pins " + std::to_string(entries.size()) +
+             (entries.size() == 1 ? " kind of work" : " kinds of work"));
+  return ExitCode::kOk;
+}
+
 }  // namespace
 
 ExitCode ExplainCommand(const JobOptions& options) {
@@ -33,10 +58,11 @@ ExitCode ExplainCommand(const JobOptions& options) {
   return ExitCode::kOk;
 }
 
-ExitCode AdviseCommand(const CommonOptions& options) {
-  const absl::StatusOr<Verdicts> found = AskVerdicts(options, JobId{});
+ExitCode AdviseCommand(const AdviseOptions& options) {
+  const absl::StatusOr<Verdicts> found = AskVerdicts(options.common, JobId{});
   if (!found.ok()) return Fail(found.status());
-  if (options.json) {
+  if (!options.lock.empty()) return WriteLock(options.lock, found->verdicts);
+  if (options.common.json) {
     PrintData(VerdictsJson(*found));
     return ExitCode::kOk;
   }

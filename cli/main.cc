@@ -304,9 +304,14 @@ class CommandLine {
         ->required()
         ->check(CheckNumber)
         ->expected(1);
-    CLI::App* advise =
-        AddLearning("advise", "the same of all kinds of work, worst first",
-                    [this] { return AdviseCommand(common_); });
+    CLI::App* advise = AddLearning(
+        "advise", "the same of all kinds of work, worst first", [this] {
+          advise_.common = common_;
+          return AdviseCommand(advise_);
+        });
+    advise->add_option(
+        "--lock", advise_.lock,
+        "write what was learned to this lock file ('-': stdout)");
     for (CLI::App* sub : {explain, advise}) {
       AddCommon(sub);
       AddLearnt(sub);
@@ -496,6 +501,7 @@ class CommandLine {
   SubmitOptions submit_;
   TypesOptions types_;
   JobOptions jobs_;
+  AdviseOptions advise_;
   WaitOptions wait_;
   double wait_seconds_ = -1;
   CancelOptions cancel_;

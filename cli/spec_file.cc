@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "jobs/lock_file.h"
 #include "jobs/spec.h"
+#include "jobs/verdict/work_name.h"
 
 namespace remuda {
 namespace {
@@ -20,6 +22,30 @@ std::string ReadSome(std::istream& in) {
   in.read(text.data(), static_cast<std::streamsize>(kBytesMax));
   text.resize(static_cast<size_t>(in.gcount()));
   return text;
+}
+
+// Pins what the lock file beside the spec says of jobs that leave the choice.
+void ApplyLock(const std::filesystem::path& folder, SpecFile& file) {
+  const std::string path = (folder / kLockFileName).string();
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return;
+  std::ifstream in(path);
+  if (std::filesystem::is_directory(path, error) || !in.is_open()) {
+    file.errors.push_back(path + ": cannot read it; mend or remove it");
+    return;
+  }
+  const LockResult lock = ParseLock(ReadSome(in), path);
+  for (const SpecError& bad : lock.errors) file.errors.push_back(ToText(bad));
+  if (!file.errors.empty()) return;
+  for (ResolvedJob& resolved : file.jobs) {
+    Job& job = resolved.job;
+    if (!job.executor.is_auto()) continue;
+    const LockEntry* entry =
+        FindLock(lock.entries, job.type, WorkName(job.type, job.with));
+    if (entry == nullptr) continue;
+    job.executor.pinned = entry->executor;
+    job.executor.pinned_reason = entry->reason;
+  }
 }
 
 }  // namespace
@@ -60,6 +86,9 @@ SpecFile ReadSpecFile(const std::string& path) {
                             "': " + std::string(resolved.status().message()));
     }
   }
+  if (path != "-" && file.errors.empty()) ApplyLock(folder, file);
+  // All of a file or nothing.
+  if (!file.errors.empty()) file.jobs.clear();
   return file;
 }
 

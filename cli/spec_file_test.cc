@@ -48,5 +48,34 @@ TEST_F(SpecFileTest, SaysWhyTheSpecItselfCannotBeRead) {
             std::string::npos);
 }
 
+TEST_F(SpecFileTest, ALockBesideItPinsWhatLeavesTheChoice) {
+  const std::string folder = testing::TempDir() + "/locked";
+  std::filesystem::create_directories(folder);
+  const auto write_lock = [&](const std::string& entry) {
+    Write("locked/remuda.lock.yaml",
+          "apiVersion: remuda/v1\nkind: Lock\nexecutors:\n  - " + entry + "\n");
+  };
+  const std::string path =
+      Write("locked/spec.yaml",
+            std::string(kHead) +
+                "metadata: {name: one}\nspec: {type: noop}\n---\n" + kHead +
+                "metadata: {name: two}\n"
+                "spec: {type: noop, executor: async}\n");
+  write_lock("{type: noop, executor: thread-pool, reason: why}");
+  const SpecFile file = ReadSpecFile(path);
+  ASSERT_TRUE(file.errors.empty()) << file.errors[0];
+  EXPECT_EQ(file.jobs[0].job.executor.pinned, ExecutorKind::kThreadPool);
+  EXPECT_EQ(file.jobs[0].job.executor.pinned_reason, "why");
+  EXPECT_FALSE(file.jobs[1].job.executor.pinned.has_value());
+
+  write_lock("{type: noop, executor: threads}");
+  const SpecFile bad = ReadSpecFile(path);
+  ASSERT_EQ(bad.errors.size(), 1u);
+  EXPECT_NE(bad.errors[0].find("remuda.lock.yaml:4:28: 'threads' is not"),
+            std::string::npos)
+      << bad.errors[0];
+  EXPECT_TRUE(bad.jobs.empty());
+}
+
 }  // namespace
 }  // namespace remuda

@@ -1,7 +1,9 @@
 #include "cli/verdict_output.h"
 
 #include <cstdio>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -112,16 +114,73 @@ std::string AdviceLines(const json& verdict) {
   return text;
 }
 
+// What came of trials of other executors.
+std::string TriedLines(const json& verdict) {
+  std::string text;
+  for (const json& one : verdict.value("tried", json::array())) {
+    const double gain = Number(one, "gain");
+    text +=
+        "\n  tried on " + Text(one, "on") + " by job " + Text(one, "job") +
+        ": " + Text(one, "executor") +
+        (gain > 0
+             ? " was " + Shown("%.3gx of ", gain) + Text(one, "instead_of") +
+                   " over " + Shown("%.0f tasks", Number(one, "tasks"))
+             : " instead of " + Text(one, "instead_of") + " came to nothing") +
+        (one.value("kept", false) ? ", and is kept" : ", and is left");
+  }
+  return text;
+}
+
 }  // namespace
+
+std::vector<LockEntry> LearnedEntries(
+    const std::vector<std::string>& verdicts) {
+  std::map<std::pair<std::string, std::string>, LockEntry> entries;
+  for (const std::string& verdict : verdicts) {
+    const json body = Parsed(verdict);
+    for (const json& one : body.value("tried", json::array())) {
+      const bool kept = one.value("kept", false);
+      const std::optional<ExecutorKind> executor =
+          ExecutorKindFromName(Text(one, kept ? "executor" : "instead_of"));
+      if (!executor) continue;
+      const double gain = Number(one, "gain");
+      LockEntry entry = {.type = Text(body, "type"),
+                         .function = Text(body, "function"),
+                         .executor = *executor,
+                         .since = Text(one, "on")};
+      if (kept && gain > 0) {
+        entry.gain = gain;
+        entry.reason = Shown("%.3gx of ", gain) + Text(one, "instead_of") +
+                       ", measured over " +
+                       Shown("%.0f tasks", Number(one, "tasks"));
+      } else {
+        entry.reason = Text(one, "executor") + " was tried and " +
+                       (gain > 0 ? "was " + Shown("%.3gx of it", gain)
+                                 : "came to nothing");
+      }
+      // The newest of each kind of work, which stands first; a win first.
+      const auto [at, is_new] =
+          entries.try_emplace({entry.type, entry.function}, entry);
+      if (!is_new && (!at->second.gain || at->second.since < entry.since) &&
+          kept) {
+        at->second = entry;
+      }
+    }
+  }
+  std::vector<LockEntry> list;
+  for (auto& [kind, entry] : entries) list.push_back(std::move(entry));
+  return list;
+}
 
 std::string VerdictLines(const std::string& verdict) {
   const json body = Parsed(verdict);
-  return Text(body, "sentence") + AdviceLines(body);
+  return Text(body, "sentence") + AdviceLines(body) + TriedLines(body);
 }
 
 std::string VerdictPage(const std::string& verdict) {
   const json body = Parsed(verdict);
-  std::string page = Text(body, "sentence") + AdviceLines(body);
+  std::string page =
+      Text(body, "sentence") + AdviceLines(body) + TriedLines(body);
   page += "\nexecutor: " + Text(body, "executor") + ", because " +
           Text(body, "executor_reason");
   const json predictions = body.value("predictions", json::array());

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <string>
+#include <vector>
+
+#include "jobs/lock_file.h"
 
 namespace remuda {
 
@@ -13,6 +16,10 @@ std::string VerdictPage(const std::string& verdict);
 
 // The sentence with its advice, for lists.
 std::string VerdictLines(const std::string& verdict);
+
+// What was learned, for a lock file: of each kind of work that was tried the
+// executor that won, or stayed.
+std::vector<LockEntry> LearnedEntries(const std::vector<std::string>& verdicts);
 
 // What the summary of a job should say of its verdict: the sentence if a
 // change is worth it, else nothing.

@@ -251,6 +251,17 @@ absl::StatusOr<ExecutorChoice> ChooseExecutor(const Job& job,
                           "own, whose memory can be limited"};
   }
   std::string refused;
+  if (job.executor.pinned) {
+    const ExecutorKind kind = *job.executor.pinned;
+    const std::string why_not = WhyImpossible(job, type, *facts, kind);
+    if (why_not.empty()) {
+      const std::string& reason = job.executor.pinned_reason;
+      return ExecutorChoice{kind, "remuda.lock.yaml pins it" +
+                                      (reason.empty() ? "" : ": " + reason)};
+    }
+    return absl::InvalidArgumentError("the lock file pins " + Quoted(kind) +
+                                      ", but " + why_not);
+  }
   if (job.executor.prefer) {
     const ExecutorKind kind = *job.executor.prefer;
     if (WhyImpossible(job, type, *facts, kind).empty()) {
@@ -269,6 +280,25 @@ absl::StatusOr<ExecutorChoice> ChooseExecutor(const Job& job,
         "executor: async";
   }
   return choice;
+}
+
+std::vector<ExecutorKind> SafeExecutors(const Job& job, const JobType& type) {
+  std::vector<ExecutorKind> safe;
+  const absl::StatusOr<WorkFacts> facts = FactsOf(job, type);
+  if (!facts.ok() || !job.executor.is_auto() || job.executor.pinned) {
+    return safe;
+  }
+  const std::vector<ExecutorKind> declared =
+      !job.executor.safe_on.empty() ? job.executor.safe_on
+      : type.declares_workload      ? std::vector<ExecutorKind>()
+                                    : type.executors;
+  for (const ExecutorKind kind : declared) {
+    if (!WhyImpossible(job, type, *facts, kind).empty()) continue;
+    const bool needs_form = facts->runs_user_code && kind == kAsync &&
+                            facts->form != CodeForm::kAsync;
+    if (!needs_form) safe.push_back(kind);
+  }
+  return safe;
 }
 
 absl::StatusOr<std::vector<OtherExecutor>> OtherExecutors(const Job& job,

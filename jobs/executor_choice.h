@@ -55,6 +55,12 @@ struct ExecutorChoice {
 absl::StatusOr<ExecutorChoice> ChooseExecutor(const Job& job,
                                               const JobType& type);
 
+// Where `auto` may move the job while it runs, beside where it is: if the spec
+// leaves the choice and declares its code safe there, or if the type itself
+// says where its tasks may run, as all do but those that call any function.
+// Never a loop for what is not known to be an async def.
+std::vector<ExecutorKind> SafeExecutors(const Job& job, const JobType& type);
+
 // An executor that was not chosen, and why.
 struct OtherExecutor {
   ExecutorKind kind = ExecutorKind::kAsync;

@@ -226,5 +226,40 @@ TEST(ExecutorChoiceTest, TheDocumentedTableIsThisOne) {
       << ChoiceTableMarkdown();
 }
 
+TEST(SafeExecutorsTest, ArePythonsOnlyIfTheSpecDeclaresThem) {
+  using Kinds = std::vector<ExecutorKind>;
+  Job job;
+  job.type = "python";
+  job.form = CodeForm::kPlain;
+  const JobType& python = *FindJobType("python");
+  EXPECT_EQ(SafeExecutors(job, python), Kinds());
+  job.executor.safe_on = {ExecutorKind::kThreadPool, ExecutorKind::kAsync};
+  // A plain def cannot run on a loop.
+  EXPECT_EQ(SafeExecutors(job, python), Kinds{ExecutorKind::kThreadPool});
+  job.form = CodeForm::kAsync;
+  EXPECT_EQ(SafeExecutors(job, python), job.executor.safe_on);
+  job.timeout_is_hard = true;
+  EXPECT_EQ(SafeExecutors(job, python), Kinds());
+  job.timeout_is_hard = false;
+  job.executor.pinned = ExecutorKind::kThreadPool;
+  EXPECT_EQ(SafeExecutors(job, python), Kinds());
+  EXPECT_EQ(ChooseExecutor(job, python)->kind, ExecutorKind::kThreadPool);
+  EXPECT_EQ(ChooseExecutor(job, python)->reason, "remuda.lock.yaml pins it");
+  job.executor.pinned = ExecutorKind::kAsync;
+  job.form = CodeForm::kPlain;
+  EXPECT_NE(std::string(ChooseExecutor(job, python).status().message())
+                .find("the lock file pins 'async', but "),
+            std::string::npos);
+}
+
+TEST(SafeExecutorsTest, OtherTypesSayItThemselves) {
+  Job job;
+  job.type = "noop";
+  const JobType& noop = *FindJobType("noop");
+  EXPECT_EQ(SafeExecutors(job, noop), noop.executors);
+  job.executor.prefer = ExecutorKind::kAsync;
+  EXPECT_TRUE(SafeExecutors(job, noop).empty());
+}
+
 }  // namespace
 }  // namespace remuda

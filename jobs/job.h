@@ -19,6 +19,14 @@ struct ExecutorRequest {
   std::optional<ExecutorKind> exactly = std::nullopt;  // none means auto
   std::optional<ExecutorKind> prefer = std::nullopt;
   std::optional<ExecutorKind> require = std::nullopt;
+  // With auto: where the code is declared to be safe, so that a job may be
+  // moved there while it runs. Each at most once.
+  std::vector<ExecutorKind> safe_on = {};
+  // No key of the spec: what remuda.lock.yaml says for auto, and why.
+  std::optional<ExecutorKind> pinned = std::nullopt;
+  std::string pinned_reason = {};
+
+  bool is_auto() const { return !exactly && !prefer && !require; }
 
   friend bool operator==(const ExecutorRequest&,
                          const ExecutorRequest&) = default;

@@ -1,5 +1,6 @@
 #include "jobs/job_json.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -34,6 +35,15 @@ Json ExecutorToJson(const ExecutorRequest& request) {
   if (request.exactly) json["exactly"] = Name(*request.exactly);
   if (request.prefer) json["prefer"] = Name(*request.prefer);
   if (request.require) json["require"] = Name(*request.require);
+  if (!request.safe_on.empty()) {
+    Json kinds = Json::array();
+    for (const ExecutorKind kind : request.safe_on) kinds.push_back(Name(kind));
+    json["safe_on"] = std::move(kinds);
+  }
+  if (request.pinned) {
+    json["pinned"] = Name(*request.pinned);
+    json["pinned_reason"] = request.pinned_reason;
+  }
   return json;
 }
 
@@ -159,6 +169,28 @@ class Members {
     return kind;
   }
 
+  std::vector<ExecutorKind> Executors(const char* name) {
+    std::vector<ExecutorKind> kinds;
+    const Json* json = Find(name);
+    if (json == nullptr) return kinds;
+    if (!json->is_array() || json->size() > kExecutorKinds) {
+      Fail(name, "is not a list of executors");
+      return kinds;
+    }
+    for (const Json& one : *json) {
+      const auto kind = one.is_string()
+                            ? ExecutorKindFromName(one.get<std::string>())
+                            : std::nullopt;
+      if (!kind ||
+          std::find(kinds.begin(), kinds.end(), *kind) != kinds.end()) {
+        Fail(name, "is not a list of executors, each once");
+        return kinds;
+      }
+      kinds.push_back(*kind);
+    }
+    return kinds;
+  }
+
   CodeForm Form(const char* name) {
     if (Find(name) == nullptr) return CodeForm::kUnknown;
     const auto form = CodeFormFromName(Text(name, ""));
@@ -260,6 +292,9 @@ absl::StatusOr<ExecutorRequest> ReadExecutor(const Json& json) {
   request.exactly = members.Executor("exactly");
   request.prefer = members.Executor("prefer");
   request.require = members.Executor("require");
+  request.safe_on = members.Executors("safe_on");
+  request.pinned = members.Executor("pinned");
+  request.pinned_reason = members.Text("pinned_reason", "");
   if (absl::Status status = members.Finish(); !status.ok()) return status;
   return request;
 }

@@ -1,5 +1,6 @@
 #include "jobs/spec.h"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <optional>
@@ -126,8 +127,33 @@ class DocumentReader {
     }
     job.executor.prefer = ExecutorKindFromName(Text(executor, "prefer"));
     job.executor.require = ExecutorKindFromName(Text(executor, "require"));
+    ReadSafeOn(context_.Find(executor, "auto"), job.executor);
     if (executor->children.size() != 2) {
-      context_.Report(*executor, "'executor' takes one of prefer and require");
+      context_.Report(*executor,
+                      "'executor' takes one of auto, prefer and require");
+    }
+  }
+
+  void ReadSafeOn(const YamlNode* list, ExecutorRequest& request) {
+    if (list == nullptr || list->kind != YamlNode::Kind::kList) return;
+    if (list->children.empty()) {
+      context_.Report(*list,
+                      "'executor.auto' is empty; write 'executor: auto' "
+                      "or name the executors on which the code is safe");
+    }
+    for (const YamlIndex child : list->children) {
+      const YamlNode& name = context_.node(child);
+      const std::optional<ExecutorKind> kind = ExecutorKindFromName(name.text);
+      if (!kind) {
+        context_.Report(name, Quote(name.text) +
+                                  " is not an executor; use async, thread-pool "
+                                  "or process-pool");
+      } else if (std::find(request.safe_on.begin(), request.safe_on.end(),
+                           *kind) != request.safe_on.end()) {
+        context_.Report(name, Quote(name.text) + " stands there twice");
+      } else {
+        request.safe_on.push_back(*kind);
+      }
     }
   }
 

@@ -68,6 +68,11 @@ std::vector<SpecKey> HeadKeys() {
                   "of the type.",
        .default_is = "auto",
        .words = {"auto", "async", "thread-pool", "process-pool"}},
+      {.path = "spec.executor.auto",
+       .kind = Kind::kTextList,
+       .meaning = "Executors on which the code is safe: auto may move the job "
+                  "there while it runs, if that pays.",
+       .words = ExecutorNames()},
       {.path = "spec.executor.prefer",
        .kind = Kind::kWord,
        .meaning = "The executor to choose if the type can run on it.",

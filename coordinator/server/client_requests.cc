@@ -187,7 +187,10 @@ void CoordinatorLoop::AcceptPrepared(
     return;
   }
   known_keys_.Add(key);
-  for (JobToAccept& job : prepared->jobs) job.owner = asker.name;
+  for (JobToAccept& job : prepared->jobs) {
+    job.owner = asker.name;
+    learner_.Choose(job);
+  }
   for (StagedItems& items : prepared->items) {
     pending_items_.push_back(std::move(items));
   }

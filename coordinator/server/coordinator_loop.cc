@@ -17,11 +17,13 @@ absl::StatusOr<std::unique_ptr<CoordinatorLoop>> CoordinatorLoop::Start(
   std::unique_ptr<CoordinatorLoop> self(
       new CoordinatorLoop(options, store.folder().path(), loop, metrics, door));
   const MonotonicTime start = loop.clock().Now();
-  const absl::Status restored = self->Restore(store);
+  const std::string path = store.folder().database_path();
+  absl::StatusOr<StoreReader> first_reader = StoreReader::Open(path);
+  if (!first_reader.ok()) return first_reader.status();
+  const absl::Status restored = self->Restore(store, *first_reader);
   if (!restored.ok()) return restored;
   metrics.OnRecovered(loop.clock().Now() - start);
 
-  const std::string path = store.folder().database_path();
   for (std::unique_ptr<ReaderThread>* thread :
        {&self->queries_, &self->submissions_}) {
     absl::StatusOr<StoreReader> reader = StoreReader::Open(path);
@@ -82,13 +84,17 @@ CoordinatorLoop::CoordinatorLoop(const Options& options,
       core_(options.core),
       door_(door),
       key_metrics_(metrics.registry()),
-      verdict_metrics_(metrics.registry()) {}
+      verdict_metrics_(metrics.registry()),
+      move_metrics_(metrics.registry()) {}
 
 CoordinatorLoop::~CoordinatorLoop() { door_.Close(); }
 
-absl::Status CoordinatorLoop::Restore(Store& store) {
+absl::Status CoordinatorLoop::Restore(Store& store, StoreReader& reader) {
   absl::StatusOr<StoredState> state = store.Load();
   if (!state.ok()) return state.status();
+  absl::StatusOr<std::vector<LearnedKind>> learned = reader.LearnedKinds();
+  if (!learned.ok()) return learned.status();
+  learner_.Restore(CurrentTime(), *state, *std::move(learned));
   for (const StoredJob& job : state->jobs) {
     committed_[job.summary.id] = job.summary;
   }
@@ -232,9 +238,29 @@ void CoordinatorLoop::EndTurn() {
   const std::optional<MonotonicTime> next = core_.next_time();
   const bool due = next.has_value() && *next <= loop_.Now() &&
                    loop_.Now() >= leases_hold_until_;
+  Learn();
   if (changed_ || due) Advance();
   SendWatches();
   ArmTimer();
+}
+
+void CoordinatorLoop::Learn() {
+  const std::optional<MonotonicTime> next = learner_.next_time();
+  if (!next.has_value() || *next > loop_.Now() || store_->full()) return;
+  const Now now = CurrentTime();
+  for (ExecutorLearner::Step& step : learner_.Look(
+           now, [this](JobId job) { return core_.tasks_waiting(job); })) {
+    Log(LogLevel::kInfo, "executor_move", "A job moves to another executor.",
+        {{"job", step.job.value},
+         {"from", std::string(Name(step.from))},
+         {"to", std::string(Name(step.to))},
+         {"result", std::string(Name(step.result))},
+         {"reason", step.reason}});
+    move_metrics_.Count(step.from, step.to, step.result);
+    core_.OnExecutorWish(now, std::move(step.wish));
+    pending_learned_.push_back(std::move(step.learned));
+    changed_ = true;
+  }
 }
 
 void CoordinatorLoop::Advance() {
@@ -256,9 +282,10 @@ void CoordinatorLoop::Advance() {
   unit.output.at_once.clear();
 
   unit.items = std::exchange(pending_items_, {});
+  unit.learned = std::exchange(pending_learned_, {});
   const Output& output = unit.output;
   const bool writes = output.needs_commit() || !output.grants_done.empty() ||
-                      !output.summaries.empty();
+                      !output.summaries.empty() || !unit.learned.empty();
   if (!writes && store_->idle()) {
     for (const auto& send : output.after_commit) Send(send);
   } else if (writes || !output.after_commit.empty()) {
@@ -268,6 +295,7 @@ void CoordinatorLoop::Advance() {
 
 void CoordinatorLoop::OnCommitted(std::vector<CommitUnit> units) {
   for (CommitUnit& unit : units) {
+    learner_.OnCommitted(CurrentTime(), unit.output);
     watches_.OnCommitted(unit.output.summaries);
     for (JobSummary& summary : unit.output.summaries) {
       if (IsTerminal(summary.state)) {
@@ -321,7 +349,8 @@ void CoordinatorLoop::Tick() {
 void CoordinatorLoop::ArmTimer() {
   std::optional<MonotonicTime> next = core_.next_time();
   if (next.has_value()) next = std::max(*next, leases_hold_until_);
-  for (const auto& other : {watches_.next_time(), staging_.next_time()}) {
+  for (const auto& other :
+       {watches_.next_time(), staging_.next_time(), learner_.next_time()}) {
     if (other.has_value()) next = std::min(next.value_or(*other), *other);
   }
   // Input that must wait for the disk comes back by OnCommitted().

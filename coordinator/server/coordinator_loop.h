@@ -15,12 +15,14 @@
 #include "coordinator/core/core.h"
 #include "coordinator/server/asker.h"
 #include "coordinator/server/coordinator_metrics.h"
+#include "coordinator/server/executor_learner.h"
 #include "coordinator/server/item_staging.h"
 #include "coordinator/server/key_metrics.h"
 #include "coordinator/server/key_ring.h"
 #include "coordinator/server/key_sessions.h"
 #include "coordinator/server/known_keys.h"
 #include "coordinator/server/loop_door.h"
+#include "coordinator/server/move_metrics.h"
 #include "coordinator/server/outbox.h"
 #include "coordinator/server/reader_thread.h"
 #include "coordinator/server/submission.h"
@@ -87,7 +89,7 @@ class CoordinatorLoop {
  private:
   CoordinatorLoop(const Options& options, const std::string& folder,
                   EventLoop& loop, CoordinatorMetrics& metrics, LoopDoor& door);
-  absl::Status Restore(Store& store);
+  absl::Status Restore(Store& store, StoreReader& reader);
 
   Now CurrentTime() const;
 
@@ -106,6 +108,8 @@ class CoordinatorLoop {
   void ArmTimer();
   void Tick();
   void OnCommitted(std::vector<CommitUnit> units);
+  // Has jobs moved for which another executor is better.
+  void Learn();
   void SendAfterCommit(const std::vector<::remuda::Send>& sends, bool is_alone);
 
   // What is denied is answered, counted, logged, and done with.
@@ -171,6 +175,9 @@ class CoordinatorLoop {
   KeySessions key_sessions_;
   KeyMetrics key_metrics_;
   VerdictMetrics verdict_metrics_;
+  MoveMetrics move_metrics_;
+  ExecutorLearner learner_;
+  std::vector<LearnedKind> pending_learned_;  // for the next unit
   ItemStaging staging_;
   Watches watches_;
   std::map<JobId, JobSummary> committed_;   // of live jobs

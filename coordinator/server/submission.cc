@@ -22,14 +22,17 @@ std::string DigestOf(const std::string& json_part, std::string_view items) {
   return json_part + "." + ShortDigestHex(items);
 }
 
-// What the source said of the form is no part of it: the same key stands for
-// the same spec, whatever became of the files beside it.
+// What the source said of the form and what a lock file pins is no part of it:
+// the same key stands for the same spec, whatever became of the files beside
+// it.
 std::string JsonPartFor(const JobToAccept& accept) {
-  if (accept.job->form == CodeForm::kUnknown) {
+  if (accept.job->form == CodeForm::kUnknown && !accept.job->executor.pinned) {
     return ShortDigestHex(*accept.job_json);
   }
   Job spec = *accept.job;
   spec.form = CodeForm::kUnknown;
+  spec.executor.pinned.reset();
+  spec.executor.pinned_reason.clear();
   return ShortDigestHex(JobToJson(spec));
 }
 

@@ -85,13 +85,31 @@ absl::StatusOr<JudgedWork> JudgeOne(StoreReader& reader,
   return judged;
 }
 
+LearnedChoice LearnedOf(const std::vector<LearnedKind>& all, KindOfWork kind,
+                        const std::string& type) {
+  kind.type = type;
+  for (const LearnedKind& one : all) {
+    if (one.kind == kind) return one.learned;
+  }
+  return {};
+}
+
 absl::StatusOr<std::vector<JudgedWork>> JudgeAll(
-    StoreReader& reader, absl::StatusOr<std::vector<StoredEvidence>> all) {
+    StoreReader& reader, absl::StatusOr<std::vector<StoredEvidence>> all,
+    const StoreReader::Owner& owner) {
   if (!all.ok()) return all.status();
+  const absl::StatusOr<std::vector<LearnedKind>> learned =
+      reader.LearnedKinds(owner);
+  if (!learned.ok()) return learned.status();
   std::vector<JudgedWork> judged;
   for (StoredEvidence& one : *all) {
+    const KindOfWork kind = {.owner = one.owner,
+                             .type = "",
+                             .function = one.function,
+                             .cores = one.cores};
     absl::StatusOr<JudgedWork> work = JudgeOne(reader, std::move(one));
     if (!work.ok()) return work.status();
+    work->learned = LearnedOf(*learned, kind, work->type);
     judged.push_back(*std::move(work));
   }
   return judged;
@@ -121,15 +139,16 @@ double Urgency(const Verdict& verdict) {
 
 absl::StatusOr<std::vector<JudgedWork>> JudgeJob(
     StoreReader& reader, JobId job, const StoreReader::Owner& owner) {
-  return JudgeAll(reader, reader.EvidenceOfJob(job, owner));
+  return JudgeAll(reader, reader.EvidenceOfJob(job, owner), owner);
 }
 
 absl::StatusOr<Verdicts> ReadVerdicts(StoreReader& reader,
                                       const GetVerdicts& request,
                                       const StoreReader::Owner& owner) {
   absl::StatusOr<std::vector<JudgedWork>> judged =
-      request.job.value != 0 ? JudgeJob(reader, request.job, owner)
-                             : JudgeAll(reader, reader.EvidenceOfKinds(owner));
+      request.job.value != 0
+          ? JudgeJob(reader, request.job, owner)
+          : JudgeAll(reader, reader.EvidenceOfKinds(owner), owner);
   if (!judged.ok()) return judged.status();
   std::stable_sort(judged->begin(), judged->end(),
                    [](const JudgedWork& a, const JudgedWork& b) {

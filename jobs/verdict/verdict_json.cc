@@ -1,6 +1,8 @@
 #include "jobs/verdict/verdict_json.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "jobs/verdict/verdict_words.h"
 
@@ -49,6 +51,27 @@ Json MeasuresOf(const JudgedWork& judged) {
                                                   : Json(nullptr)}};
 }
 
+// The newest first.
+Json TriedOf(const LearnedChoice& learned) {
+  std::vector<const LearnedChoice::Tried*> all;
+  for (const auto& one : learned.tried) {
+    if (one) all.push_back(&*one);
+  }
+  std::sort(all.begin(), all.end(),
+            [](const auto* a, const auto* b) { return a->at > b->at; });
+  Json list = Json::array();
+  for (const LearnedChoice::Tried* one : all) {
+    list.push_back({{"executor", Name(one->after.executor)},
+                    {"instead_of", Name(one->before.executor)},
+                    {"gain", one->gain > 0 ? Json(one->gain) : Json(nullptr)},
+                    {"tasks", one->after.attempts},
+                    {"kept", one->is_kept},
+                    {"job", std::to_string(one->job.value)},
+                    {"on", DayText(one->at)}});
+  }
+  return list;
+}
+
 }  // namespace
 
 std::string WorkTitle(const JudgedWork& judged) {
@@ -77,6 +100,7 @@ std::string VerdictToJson(const JudgedWork& judged) {
        verdict.batch_tasks > 0 ? Json(verdict.batch_tasks) : Json(nullptr)},
       {"predictions", Json::array()},
       {"advice", Json::array()},
+      {"tried", TriedOf(judged.learned)},
       {"measures", MeasuresOf(judged)}};
   for (const Prediction& one : verdict.predictions) {
     body["predictions"].push_back(JsonOf(one));

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "jobs/ids.h"
+#include "jobs/verdict/learned_choice.h"
 #include "jobs/verdict/verdict.h"
 
 namespace remuda {
@@ -17,6 +18,7 @@ struct JudgedWork {
   std::string finding;  // what is wrong with its code; empty: nothing known
   WorkToJudge work;
   Verdict verdict;
+  LearnedChoice learned;  // of its kind, whatever executor this one was on
 };
 
 // What to call it in a sentence: its function, else its type.
