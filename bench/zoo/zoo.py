@@ -6,7 +6,8 @@ on, in turn, on one agent that is warm, and asks for the verdict on each run.
 What it predicts for the others is set beside what those measured: tasks a
 second over the whole of a job, the median of its runs. The verdict that counts
 is that on the run in the middle. `--facts` runs the tutorial's own code
-instead, on threads of one interpreter and on the loop.
+instead, on threads of one interpreter and on the loop. `--auto` runs each on
+`executor: auto` that learns, beside the fixed ones (learning.py).
 
     bazel build //cli:remuda //bench/zoo:animals.so && bench/zoo/zoo.py
     bench/zoo/zoo.py --part 1/4 --json > 1.json; bench/zoo/zoo.py --show *.json
@@ -24,6 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HERE = ROOT / "bench/zoo"
 sys.path.insert(0, str(ROOT / "acceptance"))
 
+import learning  # noqa: E402
 from cluster import Cluster, free_port, job_text  # noqa: E402
 
 PYTHON = "/usr/bin/python3"
@@ -124,12 +126,16 @@ class Zoo:
             "plan", self.cluster.spec("plan", text), "--json").stdout
         return json.loads(said)["jobs"][0]["executor"]
 
-    def run(self, text):
-        """Tasks a second of the whole job, and the verdict on it."""
+    def job(self, text):
         job = self.cluster.run(self.cluster.spec("spec", text))
         if job["state"] != "succeeded":
             raise SystemExit(f"{text}\n{job['state']}; "
                              + str(self.cluster.results(job["id"])[0]))
+        return job
+
+    def run(self, text):
+        """Tasks a second of the whole job, and the verdict on it."""
+        job = self.job(text)
         said = self.cluster.remuda("explain", job["id"], "--json").stdout
         return (job["tasks"]["succeeded"] / job["duration_seconds"],
                 json.loads(said)["verdicts"][0])
@@ -270,6 +276,7 @@ def main():
     parser.add_argument("--part", default="1/1", help="K/N: one part of N")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--facts", action="store_true")
+    parser.add_argument("--auto", action="store_true")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--show", nargs="+", metavar="FILE",
                         help="the table of what --json printed")
@@ -278,7 +285,8 @@ def main():
         rows = [row for file in args.show
                 for row in json.loads(pathlib.Path(file).read_text())]
         order = [animal.name for animal in ANIMALS]
-        return show(sorted(rows, key=lambda row: order.index(row["name"])))
+        rows.sort(key=lambda row: order.index(row["name"]))
+        return (learning.show if args.auto else show)(rows)
     animals = ANIMALS
     if args.only:
         wanted = args.only.split(",")
@@ -290,11 +298,12 @@ def main():
     for animal in part(animals, args.part):
         # Workers that another workload has left would change the result.
         with zoo_of_its_own() as zoo:
-            rows += look_at(zoo, animal, args.runs)
+            rows += ([learning.look_at(zoo, animal)] if args.auto
+                     else look_at(zoo, animal, args.runs))
     if args.json:
         print(json.dumps(rows))
     else:
-        show(rows)
+        (learning.show if args.auto else show)(rows)
 
 
 if __name__ == "__main__":
