@@ -449,7 +449,6 @@ void AgentCore::OnOutcomes(const AgentTime& now, ExecutorKind executor,
 void AgentCore::EndedInLine(const RunningAttempt& running,
                             const Outcome& outcome) {
   if (running.reason == StopReason::kFenced) return;
-  --counters_.executors[PlaceOf(running.executor)].started;
   HandBack(running.executor,
            {.job = outcome.id.job,
             .tasks = {outcome.id.task, 1},
@@ -502,7 +501,6 @@ void AgentCore::OnStartRefused(const AgentTime& now, StartAttempts batch,
                                .tasks = {attempt.id.task, 1},
                                .fence = attempt.id.fence};
     if (running->reason == StopReason::kFenced) continue;
-    --counters_.executors[PlaceOf(batch.executor)].started;
     if (absl::IsInvalidArgument(why)) {
       Fail(now, batch.executor, named, std::string(why.message()));
     } else {

@@ -380,10 +380,15 @@ TEST(AgentCoreSessionTest, WhatIsStoppedInAnExecutorsLineNeverStarted) {
   Harness harness({{ExecutorKind::kAsync, 2}}, /*line_max=*/4);
   harness.Register();
   harness.Grant({Harness::RangeJob(1, 10)}, {Harness::Range(1, 0, 5)});
+  const auto& counted = harness.core().counters().executors[0];
+  EXPECT_EQ(counted.started, 5u);
   harness.Deliver(StopTasks{.items = {{.job = {1}, .whole_job = true}}});
   harness.Advance(seconds(3));
   harness.AckAll();
   harness.Advance(seconds(3));
+  // What was counted stays so, as a metric never falls.
+  EXPECT_EQ(counted.started, 5u);
+  EXPECT_EQ(counted.not_started, 3u);
   uint64_t started = 0;
   uint64_t not_started = 0;
   for (const Results& results : harness.Take<Results>()) {

@@ -28,9 +28,9 @@ struct AgentCounters {
   static constexpr size_t kEndings = 7;
 
   struct OfExecutor {
-    uint64_t started = 0;
+    uint64_t started = 0;  // given to the executor; some may never begin
     std::array<uint64_t, kEndings> ended = {};  // by Ending, as recorded
-    uint64_t not_started = 0;  // handed back or cancelled while waiting
+    uint64_t not_started = 0;  // handed back or cancelled before they began
     uint64_t retracted = 0;    // of these, wanted back by the coordinator
     uint64_t shed = 0;         // more than the executor gets done
     Duration busy = Duration::zero();
