@@ -41,15 +41,21 @@ TEST(JobDefinitionsTest, JobsOfOneTextMeanTheSameAndAreTheirOwn) {
 
 TEST(JobDefinitionsTest, MoreTextsThanAreKeptAndLongOnesAreUnderstood) {
   JobDefinitions definitions;
-  for (uint64_t id = 1; id <= 2 * JobDefinitions::kTextsMax; ++id) {
-    Job job;
-    job.name = "n" + std::to_string(id);
-    job.type = "noop";
-    const size_t size = id % 2 == 0 ? JobDefinitions::kTextBytesMax : 1;
-    job.with = R"({"text":")" + std::string(size, 'x') + R"("})";
-    definitions.Define({.job = {id}, .job_json = JobToJson(job)});
-    ASSERT_TRUE(definitions.Find({id}).ok()) << definitions.Find({id}).status();
-    EXPECT_EQ((*definitions.Find({id}))->job, job);
+  Job longer;
+  longer.name = "longer";
+  longer.type = "noop";
+  longer.with =
+      "{\"x\":\"" + std::string(JobDefinitions::kTextBytesMax, 'x') + "\"}";
+  for (int round = 0; round < 2; ++round) {
+    for (uint64_t id = 0; id <= JobDefinitions::kTextsMax; ++id) {
+      const std::string name = id == 0 ? longer.name : std::to_string(id);
+      const JobId job{id + 1000 * static_cast<uint64_t>(round)};
+      definitions.Define(
+          id == 0 ? JobDefinition{.job = job, .job_json = JobToJson(longer)}
+                  : Definition(job.value, name));
+      ASSERT_TRUE(definitions.Find(job).ok()) << name;
+      EXPECT_EQ((*definitions.Find(job))->job.name, name);
+    }
   }
 }
 
