@@ -406,11 +406,15 @@ absl::Status Store::WriteFact(const FindingsNoted& event, const CommitUnit&,
 
 absl::Status Store::WriteFact(const ExecutorChosen& event, const CommitUnit&,
                               Batch& batch) {
+  const bool is_new = batch.accepted.erase(event.job) > 0;
+  absl::Status status =
+      is_new ? InsertFreshJob(event.job, batch) : absl::Status();
+  if (!status.ok()) return status;
   Statement& choose = Get(kChooseExecutor);
   choose.Bind(0, static_cast<int64_t>(event.executor));
   choose.BindText(1, event.reason);
   choose.BindUnsigned(2, event.job.value);
-  const absl::Status status = Run(kChooseExecutor, batch);
+  status = Run(kChooseExecutor, batch);
   return status.ok() ? evidence_.OnExecutorChosen(event) : status;
 }
 
@@ -490,6 +494,15 @@ absl::Status Store::WriteChunks(Batch& batch) {
   return absl::OkStatus();
 }
 
+absl::Status Store::InsertFreshJob(JobId job, Batch& batch) {
+  Statement& insert = Get(kInsertJob);
+  insert.Bind(0, static_cast<int64_t>(JobState::kQueued));
+  for (int at = 1; at <= 12; ++at) insert.BindNull(at);
+  insert.BindText(13, "");
+  insert.BindUnsigned(14, job.value);
+  return Run(kInsertJob, batch);
+}
+
 absl::Status Store::WriteSummaries(Batch& batch) {
   for (const auto& [job, summary] : batch.summaries) {
     const Sql sql = batch.accepted.erase(job) > 0 ? kInsertJob : kUpdateJob;
@@ -516,22 +529,14 @@ absl::Status Store::WriteSummaries(Batch& batch) {
     }
   }
   // A core says what an accepted job looks like; a row it has in any case.
-  for (const JobId job : batch.accepted) {
-    const JobSummary fresh;
-    Statement& insert = Get(kInsertJob);
-    insert.Bind(0, static_cast<int64_t>(fresh.state));
-    for (int at = 1; at <= 12; ++at) insert.BindNull(at);
-    insert.BindText(13, fresh.reason);
-    insert.BindUnsigned(14, job.value);
-    const absl::Status status = Run(kInsertJob, batch);
-    if (!status.ok()) return status;
-  }
+  absl::Status status;
+  for (const JobId job : batch.accepted)
+    status.Update(InsertFreshJob(job, batch));
   for (const JobId job : batch.cancelled) {
     Get(kCancelJob).BindUnsigned(0, job.value);
-    const absl::Status status = Run(kCancelJob, batch);
-    if (!status.ok()) return status;
+    status.Update(Run(kCancelJob, batch));
   }
-  return absl::OkStatus();
+  return status;
 }
 
 absl::Status Store::ResolveItems(CommitUnit& unit) {

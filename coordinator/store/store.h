@@ -106,6 +106,8 @@ class Store {
   absl::Status WriteLog(const LogChunk& log, Batch& batch);
   absl::Status WriteLearned(const LearnedKind& learned, Batch& batch);
   absl::Status WriteChunks(Batch& batch);
+  // The row of what changes, before anything has.
+  absl::Status InsertFreshJob(JobId job, Batch& batch);
   absl::Status WriteSummaries(Batch& batch);
   absl::Status ResolveItems(CommitUnit& unit);
   absl::Status ResolveItems(GrantedRange& range);
