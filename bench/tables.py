@@ -323,4 +323,5 @@ def main():
 
 if __name__ == "__main__":
     os.chdir(ROOT)
+    os.environ["PATH"] += ":/usr/sbin"  # where Debian has nginx
     main()
