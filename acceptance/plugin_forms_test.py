@@ -96,6 +96,13 @@ class Forms(Folder):
         self.assertEqual(self.job()["executor"], "async")
         self.assertRegex(self.log(0), r"^info: answer number \d+: 4 words\n$")
 
+    def test_those_that_wait_for_their_turn_say_so(self):
+        # Each gives way once and then holds the loop.
+        self.remuda("run", self.wild(["hold"] * 8))
+        said = json.loads(self.remuda("explain", 1, "--json")[0])
+        measures = said["verdicts"][0]["measures"]
+        self.assertGreater(measures["loop_wait_share"], 0.3, measures)
+
     def test_a_crash_in_a_coroutine_costs_its_task_alone(self):
         items = ["end"] * 30 + ["crash"] + ["end"] * 30 + ["throw"]
         self.remuda("run", self.wild(items), code=1)

@@ -3,6 +3,7 @@
 import json
 import unittest
 import urllib.request
+from xml.etree import ElementTree
 
 from cluster import Cluster, job_text, metric, wait_until
 
@@ -66,7 +67,10 @@ class Verdicts(unittest.TestCase):
             self.assertEqual(said["cores"], 2)
             self.assertEqual(said["measures"]["attempts"], 12)
             self.assertGreater(said["measures"]["gil_wait_share"], 0.2, said)
-            self.assertEqual(said["bound"], "lock", said)
+            # On a busy machine who has the lock may stand without a core.
+            is_crowded = said["measures"]["run_queue_share"] > 0.1
+            self.assertIn(said["bound"], ("lock", "machine")[:1 + is_crowded],
+                          said)
             self.assertEqual([one["executor"] for one in said["predictions"]],
                              ["process-pool"])
             self.assertGreater(said["measures"]["process_bytes"], 1 << 20)
@@ -140,9 +144,17 @@ class Verdicts(unittest.TestCase):
             refused = cluster.remuda("try", path, "--executors", "async",
                                      code=2)
             self.assertIn("async", refused.stderr)
-            table = cluster.remuda("try", path, "--sample", 8,
-                                   "--executors", "process-pool").stdout
+            picture = cluster.folder / "trial.svg"
+            table = cluster.remuda("try", path, "--sample", 8, "--executors",
+                                   "process-pool", "--plot", picture).stdout
             self.assertEqual(len(table.splitlines()), 2, table)
+            words = [text.text for text in ElementTree.parse(picture).iter(
+                "{http://www.w3.org/2000/svg}text")]
+            self.assertEqual(words[0], "sleeps: 8 tasks on each executor")
+            self.assertIn("process-pool", words)
+            refused = cluster.remuda("try", path, "--plot", "/nowhere/x.svg",
+                                     code=2)
+            self.assertIn("/nowhere/x.svg", refused.stderr)
 
     def test_evidence_outlives_the_coordinator(self):
         with Cluster() as cluster:

@@ -137,6 +137,7 @@ class AgentServer::Impl {
             .executors = {},
             .job_types = {},
             .labels = options_.labels,
+            .memory_bytes = options_.memory_bytes,
             .backoff_spread = random_.Unit()};
   }
 

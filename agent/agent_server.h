@@ -21,7 +21,8 @@ struct AgentOptions {
   std::optional<PeerKey> key;  // needed off this machine
   std::string name;            // for people; by default host name and process
   std::map<std::string, std::string> labels;
-  std::string data_folder;  // made if missing, 0700; one agent at a time
+  uint64_t memory_bytes = 0;  // that it and its tasks may hold; 0: not known
+  std::string data_folder;    // made if missing, 0700; one agent at a time
   // Whether a later process takes over what this one leaves in the folder:
   // neither where that is gone with it, nor where the coordinator is.
   bool has_successors = true;

@@ -32,6 +32,7 @@ struct TryOptions {
   std::string file;
   std::string executors = "all";
   uint64_t sample = 200;  // tasks
+  std::string plot;       // a file for the picture; empty: none
   bool quiet = false;
 };
 

@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "cli/executor_set.h"
 #include "cli/settings.h"
-#include "cli/usable_cores.h"
+#include "cli/usable_resources.h"
 #include "cli/version.h"
 #include "coordinator/server/coordinator_server.h"
 
@@ -127,6 +127,7 @@ absl::StatusOr<std::unique_ptr<Embedded>> BecomeHost(
     agent.version = kRemudaVersion;
     agent.coordinator = endpoint;
     agent.name = "embedded";
+    agent.memory_bytes = UsableMemoryBytes();
     agent.data_folder = folder + "/agent";
     // The next host's coordinator takes what this one held as lost at once.
     agent.has_successors = false;

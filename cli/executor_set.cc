@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "cli/own_workers.h"
 #include "cli/plugins.h"
-#include "cli/usable_cores.h"
+#include "cli/usable_resources.h"
 #include "executors/async/async_executor.h"
 #include "executors/handlers/async_handlers.h"
 #include "executors/handlers/blocking_handlers.h"

@@ -203,6 +203,7 @@ class CommandLine {
     sub->add_option("--sample", try_.sample, "how many tasks on each")
         ->check(CLI::Range(uint64_t{1}, uint64_t{100'000}))
         ->capture_default_str();
+    sub->add_option("--plot", try_.plot, "write a picture to this file, SVG");
     sub->add_flag("--quiet", try_.quiet, "no progress");
     AddCommon(sub);
     AddLearnt(sub);

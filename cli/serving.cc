@@ -22,7 +22,7 @@
 #include "cli/executor_set.h"
 #include "cli/print.h"
 #include "cli/settings.h"
-#include "cli/usable_cores.h"
+#include "cli/usable_resources.h"
 #include "cli/version.h"
 #include "coordinator/api/api_server.h"
 #include "coordinator/server/coordinator_server.h"
@@ -221,6 +221,7 @@ ExitCode AgentCommand(const AgentCommandOptions& options) {
   agent.key = *std::move(key);
   agent.name = options.name;
   agent.labels = *std::move(labels);
+  agent.memory_bytes = UsableMemoryBytes();
   const AgentFolder folder(options.data);
   agent.data_folder = folder.path();
   agent.has_successors = !options.data.empty();

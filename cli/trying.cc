@@ -1,3 +1,6 @@
+#include <cerrno>
+#include <cstring>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +17,7 @@
 #include "cli/source_look.h"
 #include "cli/spec_file.h"
 #include "cli/trial.h"
+#include "cli/trial_plot.h"
 #include "cli/words.h"
 #include "wire/reply_json.h"
 
@@ -91,6 +95,14 @@ ExitCode TryCommand(const TryOptions& options) {
   const absl::StatusOr<std::unique_ptr<Connection>> connection =
       Connection::Open(options.common, Embedded::Needs::kAgent);
   if (!connection.ok()) return Fail(connection.status());
+  std::ofstream plot;
+  if (!options.plot.empty()) {
+    plot.open(options.plot);
+    if (!plot) {  // before anything has run for it
+      return Fail(absl::InvalidArgumentError("cannot write " + options.plot +
+                                             ": " + std::strerror(errno)));
+    }
+  }
   std::vector<TrialRow> rows;
   std::string first_verdict;
   bool all_succeeded = true;
@@ -115,6 +127,10 @@ ExitCode TryCommand(const TryOptions& options) {
       row.predicted = PredictedFor(executor, first_verdict);
     }
     rows.push_back(std::move(row));
+  }
+  if (plot.is_open() && !(plot << TrialSvg(job->job.name, rows)).flush()) {
+    return Fail(absl::UnavailableError("cannot write " + options.plot + ": " +
+                                       std::strerror(errno)));
   }
   PrintData(options.common.json ? TrialJson(rows) : TrialTable(rows));
   return all_succeeded ? ExitCode::kOk : ExitCode::kJobFailed;

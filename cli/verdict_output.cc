@@ -67,6 +67,7 @@ std::string Shares(const json& measures) {
       {"cpu_share", "computing"},
       {"gil_wait_share", "waiting for Python's lock"},
       {"run_queue_share", "ready without a core"},
+      {"loop_wait_share", "ready before their turn on the loop"},
       {"other_wait_share", "waiting for anything else"}};
   std::string text;
   for (const auto& [member, words] : kShares) {

@@ -31,6 +31,8 @@ struct Usage {
   std::optional<uint64_t> switches_involuntary;
   std::optional<uint64_t> memory_max_bytes;
   std::optional<Duration> gil_wait;
+  std::optional<Duration> gil_held;   // it kept Python's lock, running
+  std::optional<Duration> loop_wait;  // ready, before its turn on the loop
   std::optional<Duration> loop_lag;
   std::optional<uint64_t> bytes_in;
   std::optional<uint64_t> bytes_out;

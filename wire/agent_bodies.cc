@@ -108,6 +108,7 @@ pb::Hello ToPb(const Hello& in) {
   for (const auto& [key, value] : in.labels) {
     (*out.mutable_labels())[key] = value;
   }
+  out.set_memory_bytes(in.memory_bytes);
   *out.mutable_held() = ToPb(in.held);
   *out.mutable_waiting() = ToPb(in.waiting);
   out.set_draining(in.draining);
@@ -132,7 +133,8 @@ absl::StatusOr<AgentMessage> FromPb(pb::Hello& in, uint64_t sequence) {
             .process = std::move(*in.mutable_process()),
             .executors = {},
             .job_types = {},
-            .labels = {},
+            .labels = {in.labels().begin(), in.labels().end()},
+            .memory_bytes = in.memory_bytes(),
             .held = {},
             .waiting = {},
             .draining = in.draining(),
@@ -148,9 +150,6 @@ absl::StatusOr<AgentMessage> FromPb(pb::Hello& in, uint64_t sequence) {
   }
   for (std::string& type : *in.mutable_job_types()) {
     out.job_types.push_back(std::move(type));
-  }
-  for (auto& [key, value] : *in.mutable_labels()) {
-    out.labels.emplace(key, std::move(value));
   }
   auto held = FromPb(in.held());
   if (!held.ok()) return held.status();

@@ -133,6 +133,8 @@ void FillAllUsage(Records records, pb::AttemptRecords& out) {
             *out.mutable_switches_involuntary());
   FillUsage(records, &Usage::memory_max_bytes, *out.mutable_memory_max_bytes());
   FillUsage(records, &Usage::gil_wait, *out.mutable_gil_wait());
+  FillUsage(records, &Usage::gil_held, *out.mutable_gil_held());
+  FillUsage(records, &Usage::loop_wait, *out.mutable_loop_wait());
   FillUsage(records, &Usage::loop_lag, *out.mutable_loop_lag());
   FillUsage(records, &Usage::bytes_in, *out.mutable_bytes_in());
   FillUsage(records, &Usage::bytes_out, *out.mutable_bytes_out());
@@ -232,6 +234,8 @@ bool ReadAllUsage(const pb::AttemptRecords& in, Output& out) {
                    out) &&
          ReadUsage(in.memory_max_bytes(), &Usage::memory_max_bytes, out) &&
          ReadUsage(in.gil_wait(), &Usage::gil_wait, out) &&
+         ReadUsage(in.gil_held(), &Usage::gil_held, out) &&
+         ReadUsage(in.loop_wait(), &Usage::loop_wait, out) &&
          ReadUsage(in.loop_lag(), &Usage::loop_lag, out) &&
          ReadUsage(in.bytes_in(), &Usage::bytes_in, out) &&
          ReadUsage(in.bytes_out(), &Usage::bytes_out, out);
@@ -282,6 +286,7 @@ bool UsesFit(const pb::AttemptRecords& in, size_t count) {
          Fits(in.switches_voluntary(), count) &&
          Fits(in.switches_involuntary(), count) &&
          Fits(in.memory_max_bytes(), count) && Fits(in.gil_wait(), count) &&
+         Fits(in.gil_held(), count) && Fits(in.loop_wait(), count) &&
          Fits(in.loop_lag(), count) && Fits(in.bytes_in(), count) &&
          Fits(in.bytes_out(), count);
 }
@@ -300,6 +305,8 @@ void ReadUsageRow(const pb::AttemptRecords& in, size_t row, Usage& usage) {
   ReadCell(in.switches_involuntary(), row, usage.switches_involuntary);
   ReadCell(in.memory_max_bytes(), row, usage.memory_max_bytes);
   ReadCell(in.gil_wait(), row, usage.gil_wait);
+  ReadCell(in.gil_held(), row, usage.gil_held);
+  ReadCell(in.loop_wait(), row, usage.loop_wait);
   ReadCell(in.loop_lag(), row, usage.loop_lag);
   ReadCell(in.bytes_in(), row, usage.bytes_in);
   ReadCell(in.bytes_out(), row, usage.bytes_out);

@@ -55,6 +55,8 @@ std::vector<AttemptRecord> AnyRecords(Random& random) {
     record.usage.switches_involuntary = Maybe(random, random.Below(9));
     record.usage.memory_max_bytes = Maybe(random, random.Next() >> 1);
     record.usage.gil_wait = Maybe(random, Duration(-5));
+    record.usage.gil_held = Maybe(random, Duration(random.Below(99)));
+    record.usage.loop_wait = Maybe(random, Duration(3));
     record.usage.loop_lag = Maybe(random, Duration(random.Below(99)));
     record.usage.bytes_in = Maybe(random, random.Below(1'000'000));
     record.usage.bytes_out = Maybe(random, uint64_t{0});

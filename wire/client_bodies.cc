@@ -326,6 +326,8 @@ void FillPb(const Usage& in, pb::Usage& out) {
   }
   if (in.memory_max_bytes) out.set_memory_max_bytes(*in.memory_max_bytes);
   if (in.gil_wait) out.set_gil_wait(in.gil_wait->count());
+  if (in.gil_held) out.set_gil_held(in.gil_held->count());
+  if (in.loop_wait) out.set_loop_wait(in.loop_wait->count());
   if (in.loop_lag) out.set_loop_lag(in.loop_lag->count());
   if (in.bytes_in) out.set_bytes_in(*in.bytes_in);
   if (in.bytes_out) out.set_bytes_out(*in.bytes_out);
@@ -345,6 +347,8 @@ Usage UsageFromPb(const pb::Usage& in) {
   }
   if (in.has_memory_max_bytes()) out.memory_max_bytes = in.memory_max_bytes();
   if (in.has_gil_wait()) out.gil_wait = Duration(in.gil_wait());
+  if (in.has_gil_held()) out.gil_held = Duration(in.gil_held());
+  if (in.has_loop_wait()) out.loop_wait = Duration(in.loop_wait());
   if (in.has_loop_lag()) out.loop_lag = Duration(in.loop_lag());
   if (in.has_bytes_in()) out.bytes_in = in.bytes_in();
   if (in.has_bytes_out()) out.bytes_out = in.bytes_out();

@@ -73,6 +73,7 @@ std::vector<AgentMessage> AgentMessages() {
                           {.kind = ExecutorKind::kProcessPool, .slots = 4}},
             .job_types = {"noop", "http.crawl"},
             .labels = {{"zone", "a"}, {"disk", "ssd"}},
+            .memory_bytes = 7,
             .held = kRanges,
             .waiting = {kRanges[2]},
             .draining = true,
@@ -214,6 +215,8 @@ std::vector<ClientReply> Replies() {
                         .switches_involuntary = 2,
                         .memory_max_bytes = 4096,
                         .gil_wait = Duration::zero(),
+                        .gil_held = milliseconds(4),
+                        .loop_wait = milliseconds(5),
                         .loop_lag = milliseconds(9),
                         .bytes_in = 0,
                         .bytes_out = 3}};

@@ -44,6 +44,8 @@ struct Hello {
   std::vector<ExecutorOffer> executors;
   std::vector<std::string> job_types;
   std::map<std::string, std::string> labels;
+  // That it and its tasks may hold together; 0: not said.
+  uint64_t memory_bytes = 0;
   // Everything not confirmed as recorded: waiting, running, or spooled.
   std::vector<FencedRange> held;
   // Of these, what has not begun.

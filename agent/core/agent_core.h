@@ -61,6 +61,7 @@ struct AgentCoreOptions {
   std::vector<ExecutorOffer> executors;
   std::vector<std::string> job_types;
   std::map<std::string, std::string> labels;
+  uint64_t memory_bytes = 0;    // as Hello has it
   double backoff_spread = 0.5;  // in [0, 1), another one for each agent
   AgentLimits limits = {};
 };

@@ -228,6 +228,7 @@ void AgentCore::SendHello(MonotonicTime now, AgentOutput& output) {
                  .executors = options_.executors,
                  .job_types = options_.job_types,
                  .labels = options_.labels,
+                 .memory_bytes = options_.memory_bytes,
                  .held = held_.List(),
                  .waiting = {},
                  .draining = drain_deadline_.has_value(),

@@ -35,6 +35,7 @@ struct AgentRegistered {
   std::string name;
   std::vector<ExecutorOffer> executors;
   std::map<std::string, std::string> labels;
+  uint64_t memory_bytes = 0;  // that it may hold; 0: not known
   WallTime at{};
 };
 

@@ -198,6 +198,7 @@ AgentRegistered Particulars(AgentId id, const Now& now, const Hello& hello) {
           .name = hello.name,
           .executors = hello.executors,
           .labels = hello.labels,
+          .memory_bytes = hello.memory_bytes,
           .at = now.wall};
 }
 
@@ -209,7 +210,8 @@ bool IsRegisteredAs(const AgentRegistered& registered, const Hello& hello) {
                    return a.kind == b.kind && a.slots == b.slots;
                  });
   return same_executors && registered.name == hello.name &&
-         registered.labels == hello.labels;
+         registered.labels == hello.labels &&
+         registered.memory_bytes == hello.memory_bytes;
 }
 
 // Of the processes of one data folder each starts later than the one before;

@@ -146,6 +146,7 @@ void ExecutorLearner::OnEvent(const Now& now, const Event& event) {
   if (const auto* agent = std::get_if<AgentRegistered>(&event)) {
     Agent& known = agents_[agent->agent];
     known = {};
+    known.memory_bytes = agent->memory_bytes;
     for (const ExecutorOffer& offer : agent->executors) {
       known.slots[static_cast<size_t>(offer.kind)] = offer.slots;
     }
@@ -202,6 +203,8 @@ void ExecutorLearner::OnEnded(const Now& now, const AttemptsEnded& event) {
   if (job.kind.cores == 0) job.kind.cores = agent->second.cores();
   job.is_mixed |= job.kind.cores != agent->second.cores();
   batch->sum.slots = agent->second.slots;
+  batch->sum.agent_memory_bytes =
+      static_cast<double>(agent->second.memory_bytes);
   batch->sum.active = batch->NewlyActive(
       job.active_to.try_emplace(event.agent, batch->began).first->second);
   job.evidence.Merge(batch->sum);

@@ -67,6 +67,7 @@ class ExecutorLearner {
   enum class Stage : uint8_t { kWatched, kLeaving, kOnTrial };
   struct Agent {
     std::array<uint64_t, kExecutorKinds> slots{};
+    uint64_t memory_bytes = 0;  // that it may hold; 0: not known
     uint64_t cores() const;
   };
   struct Watched {

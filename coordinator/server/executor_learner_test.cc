@@ -25,6 +25,7 @@ struct Work {
   Duration cpu{};
   uint64_t at_once = 1;
   Ending ending = Ending::kSucceeded;
+  uint64_t memory_bytes = 0;  // of its process; 0: not known
 };
 constexpr Work kSleepingInProcesses = {milliseconds(100), milliseconds(1), 2};
 constexpr Work kSleepingOnThreads = {milliseconds(100), milliseconds(1), 64};
@@ -34,12 +35,17 @@ class ExecutorLearnerTest : public ::testing::Test {
   ExecutorLearnerTest() {
     now_.monotonic = MonotonicTime(seconds(100));
     now_.wall = WallTime(seconds(1'795'824'000));  // 28 November 2026
-    Happened(AgentRegistered{
-        .agent = {1},
-        .instance = "one",
-        .name = "one",
-        .executors = {
-            {ExecutorKind::kAsync, 10'000}, {kThreads, 64}, {kProcesses, 2}}});
+    Register(/*memory_bytes=*/0);
+  }
+
+  void Register(uint64_t memory_bytes) {
+    Happened(AgentRegistered{.agent = {1},
+                             .instance = "one",
+                             .name = "one",
+                             .executors = {{ExecutorKind::kAsync, 10'000},
+                                           {kThreads, 64},
+                                           {kProcesses, 2}},
+                             .memory_bytes = memory_bytes});
   }
 
   void Happened(Event event) {
@@ -88,6 +94,9 @@ class ExecutorLearnerTest : public ::testing::Test {
                          .ended_at = start,
                          .wall = work.wall,
                          .usage = {.cpu = work.cpu}});
+      if (work.memory_bytes > 0) {
+        records.back().usage.memory_max_bytes = work.memory_bytes;
+      }
     }
     now_.monotonic += start - now_.wall;
     now_.wall = start;
@@ -180,6 +189,17 @@ TEST_F(ExecutorLearnerTest, ALaterJobBeginsOnWhatWasLearned) {
   Accept({2}, later.job, later.executor);
   Run({2}, 64, kSleepingOnThreads);
   EXPECT_TRUE(Look().empty());
+}
+
+TEST_F(ExecutorLearnerTest, WhatWouldNotFitTheAgentsMemoryIsNotTried) {
+  Work large = kSleepingInProcesses;
+  large.memory_bytes = 900 << 20;
+  for (const uint64_t gibibytes : {1, 4}) {
+    Register(gibibytes << 30);
+    Accept({gibibytes}, JobOf({kThreads}));
+    Run({gibibytes}, 12, large);
+    EXPECT_EQ(Look().size(), gibibytes == 1 ? 0u : 1u) << gibibytes;
+  }
 }
 
 TEST_F(ExecutorLearnerTest, WhatLosesGoesBackAndIsNotTriedAgain) {

@@ -65,6 +65,7 @@ absl::Status EvidenceKeeper::Add(const AttemptsEnded& event) {
   std::optional<EvidenceBatch> batch = EvidenceOf(event);
   if (!batch.has_value()) return absl::OkStatus();
   batch->sum.slots = agent->slots;
+  batch->sum.agent_memory_bytes = static_cast<double>(agent->memory_bytes);
   batch->sum.active = batch->NewlyActive(
       job.active_to.try_emplace(event.agent, batch->began).first->second);
   Share& share = job.shares[agent->cores];
@@ -265,8 +266,9 @@ absl::StatusOr<EvidenceKeeper::Agent> EvidenceKeeper::FindAgent(AgentId id) {
                                                      .body = select.Text(0)});
     select.Reset();
     if (event.ok()) {
-      for (const ExecutorOffer& offer :
-           std::get<AgentRegistered>(*event).executors) {
+      const auto& registered = std::get<AgentRegistered>(*event);
+      agent.memory_bytes = registered.memory_bytes;
+      for (const ExecutorOffer& offer : registered.executors) {
         agent.slots[static_cast<size_t>(offer.kind)] = offer.slots;
       }
     }

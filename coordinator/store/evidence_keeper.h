@@ -99,6 +99,7 @@ class EvidenceKeeper {
   struct Agent {
     uint64_t cores = 1;
     std::array<uint64_t, kExecutorKinds> slots{};
+    uint64_t memory_bytes = 0;
   };
 
   absl::StatusOr<JobEntry*> FindJob(JobId job);

@@ -87,7 +87,8 @@ Written Write(const AgentRegistered& event) {
                 {"instance", event.instance},
                 {"name", event.name},
                 {"executors", std::move(executors)},
-                {"labels", event.labels}})};
+                {"labels", event.labels},
+                {"memory_bytes", event.memory_bytes}})};
 }
 
 AgentRegistered ReadAgentRegistered(const HistoryRow& row, const json& body) {
@@ -100,6 +101,7 @@ AgentRegistered ReadAgentRegistered(const HistoryRow& row, const json& body) {
                                .slots = offer.at("slots").get<uint64_t>()});
   }
   event.labels = body.at("labels").get<std::map<std::string, std::string>>();
+  event.memory_bytes = body.value("memory_bytes", uint64_t{0});  // if said
   event.at = row.at;
   return event;
 }

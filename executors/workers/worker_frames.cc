@@ -93,6 +93,8 @@ absl::StatusOr<WorkerResult> ParseResult(const json& entry,
   usage.cpu = Span(entry, "cpu_ns");
   usage.run_queue_delay = Span(entry, "run_queue_ns");
   usage.gil_wait = Span(entry, "gil_wait_ns");
+  usage.gil_held = Span(entry, "gil_held_ns");
+  usage.loop_wait = Span(entry, "loop_wait_ns");
   usage.loop_lag = Span(entry, "loop_lag_ns");
   usage.switches_voluntary = Number(entry, "switches_voluntary");
   usage.switches_involuntary = Number(entry, "switches_involuntary");

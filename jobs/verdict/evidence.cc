@@ -55,6 +55,8 @@ void Evidence::Add(Ending ending, Duration took, const Usage& usage) {
   AddTo(cpu, usage.cpu, seconds);
   AddTo(run_queue_delay, usage.run_queue_delay, seconds);
   AddTo(gil_wait, usage.gil_wait, seconds);
+  AddTo(gil_held, usage.gil_held, seconds);
+  AddTo(loop_wait, usage.loop_wait, seconds);
   AddTo(loop_lag, usage.loop_lag, seconds);
   AddTo(switches_voluntary, usage.switches_voluntary, seconds);
   AddTo(switches_involuntary, usage.switches_involuntary, seconds);
@@ -76,6 +78,8 @@ void Evidence::Merge(const Evidence& others, double weight) {
   MergeInto(cpu, others.cpu, weight);
   MergeInto(run_queue_delay, others.run_queue_delay, weight);
   MergeInto(gil_wait, others.gil_wait, weight);
+  MergeInto(gil_held, others.gil_held, weight);
+  MergeInto(loop_wait, others.loop_wait, weight);
   MergeInto(loop_lag, others.loop_lag, weight);
   MergeInto(switches_voluntary, others.switches_voluntary, weight);
   MergeInto(switches_involuntary, others.switches_involuntary, weight);
@@ -84,6 +88,9 @@ void Evidence::Merge(const Evidence& others, double weight) {
   MergeInto(bytes_in, others.bytes_in, weight);
   MergeInto(bytes_out, others.bytes_out, weight);
   if (others.slots != decltype(slots){}) slots = others.slots;
+  if (others.agent_memory_bytes > 0) {
+    agent_memory_bytes = others.agent_memory_bytes;
+  }
 }
 
 RealSeconds Evidence::mean_wall() const {

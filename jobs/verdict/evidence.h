@@ -43,6 +43,8 @@ struct Evidence {
   Known<RealSeconds> cpu;
   Known<RealSeconds> run_queue_delay;
   Known<RealSeconds> gil_wait;
+  Known<RealSeconds> gil_held;
+  Known<RealSeconds> loop_wait;
   Known<RealSeconds> loop_lag;  // the worst each has seen
   Known<double> switches_voluntary;
   Known<double> switches_involuntary;
@@ -53,6 +55,7 @@ struct Evidence {
 
   // What their agents offered, by ExecutorKind; as seen last.
   std::array<uint64_t, kExecutorKinds> slots{};
+  double agent_memory_bytes = 0;  // that one of them may hold; 0: unknown
 
   // Adds one attempt that took `wall`; `active` is for the caller to add.
   void Add(Ending ending, Duration wall, const Usage& usage);

@@ -89,12 +89,17 @@ std::string EvidenceToJson(const Evidence& evidence) {
   Put(body, "cpu", evidence.cpu);
   Put(body, "run_queue_delay", evidence.run_queue_delay);
   Put(body, "gil_wait", evidence.gil_wait);
+  Put(body, "gil_held", evidence.gil_held);
+  Put(body, "loop_wait", evidence.loop_wait);
   Put(body, "loop_lag", evidence.loop_lag);
   Put(body, "switches_voluntary", evidence.switches_voluntary);
   Put(body, "switches_involuntary", evidence.switches_involuntary);
   Put(body, "memory_bytes", evidence.memory_bytes);
   if (evidence.memory_max_bytes > 0) {
     body["memory_max_bytes"] = evidence.memory_max_bytes;
+  }
+  if (evidence.agent_memory_bytes > 0) {
+    body["agent_memory_bytes"] = evidence.agent_memory_bytes;
   }
   Put(body, "bytes_in", evidence.bytes_in);
   Put(body, "bytes_out", evidence.bytes_out);
@@ -120,6 +125,8 @@ absl::StatusOr<Evidence> EvidenceFromJson(const std::string& text) {
   evidence.run_queue_delay =
       numbers.GetKnown<RealSeconds>(body, "run_queue_delay");
   evidence.gil_wait = numbers.GetKnown<RealSeconds>(body, "gil_wait");
+  evidence.gil_held = numbers.GetKnown<RealSeconds>(body, "gil_held");
+  evidence.loop_wait = numbers.GetKnown<RealSeconds>(body, "loop_wait");
   evidence.loop_lag = numbers.GetKnown<RealSeconds>(body, "loop_lag");
   evidence.switches_voluntary =
       numbers.GetKnown<double>(body, "switches_voluntary");
@@ -127,6 +134,7 @@ absl::StatusOr<Evidence> EvidenceFromJson(const std::string& text) {
       numbers.GetKnown<double>(body, "switches_involuntary");
   evidence.memory_bytes = numbers.GetKnown<double>(body, "memory_bytes");
   evidence.memory_max_bytes = numbers.Get(body, "memory_max_bytes");
+  evidence.agent_memory_bytes = numbers.Get(body, "agent_memory_bytes");
   evidence.bytes_in = numbers.GetKnown<double>(body, "bytes_in");
   evidence.bytes_out = numbers.GetKnown<double>(body, "bytes_out");
   if (!numbers.are_good()) {

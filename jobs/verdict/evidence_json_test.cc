@@ -25,6 +25,9 @@ Evidence AnyEvidence(uint64_t seed) {
     usage.cpu = some_time();
     usage.run_queue_delay = some_time();
     usage.gil_wait = some_time();
+    usage.gil_held = some_time();
+    evidence.agent_memory_bytes = 3e9;
+    usage.loop_wait = some_time();
     usage.loop_lag = some_time();
     usage.switches_voluntary = maybe(100);
     usage.switches_involuntary = maybe(100);

@@ -67,6 +67,19 @@ inline Evidence EvidenceOf(const Needs& needs, const Place& place,
   return evidence;
 }
 
+// Adds what workers see of it who look at the lock or at the turns of a loop.
+inline void SeeLock(const Needs& needs, Evidence& evidence) {
+  evidence.gil_held = {.attempts = evidence.attempts,
+                       .sum = RealSeconds(needs.locked) * evidence.attempts,
+                       .wall = evidence.wall};
+}
+inline void SeeTurns(const Needs& needs, Evidence& evidence) {
+  evidence.loop_wait = {
+      .attempts = evidence.attempts,
+      .sum = evidence.wall - RealSeconds(needs.alone()) * evidence.attempts,
+      .wall = evidence.wall};
+}
+
 // Python code that ran at such a place and may run on the other executors.
 inline WorkToJudge WorkOf(const Needs& needs, const Place& place,
                           int attempts = 400) {

@@ -28,6 +28,10 @@ constexpr std::array<double, kExecutorKinds> kOverheadSeconds = {60e-6, 60e-6,
 constexpr double kModelError = 0.08;
 // Of the measured wait for the lock, by looks at threads.
 constexpr double kLockError = 0.15;
+// Of the share of time in which the lock was found taken, by some dozen looks.
+constexpr double kHeldError = 0.1;
+// Of the wait for a turn on the loop, by the length of turns.
+constexpr double kTurnError = 0.3;
 // Below this share of its cores a job is not bound by them.
 constexpr double kBusyMin = 0.85;
 // The same of loops, which also wait for the kernel and each other's answers.
@@ -56,6 +60,8 @@ constexpr RealSeconds kBatchTime{0.010};
 constexpr RealSeconds kOverheadMax{0.0005};
 constexpr uint64_t kBatchTasksMax = 10'000;
 constexpr double kProcessBytesMin = 12 << 20;  // an idle interpreter
+// Of an agent's memory; the rest is its own and the system's.
+constexpr double kMemoryShareMax = 0.9;
 
 double Slots(const WorkToJudge& work, ExecutorKind kind) {
   return static_cast<double>(work.evidence.slots[static_cast<size_t>(kind)]);
@@ -81,6 +87,37 @@ double Processes(const WorkToJudge& work, ExecutorKind kind) {
   return std::min(static_cast<double>(work.cores), std::ceil(most / each));
 }
 
+template <typename Sum>
+std::optional<double> ShareOf(const Known<Sum>& known, RealSeconds wall) {
+  // What only few know says little of the rest.
+  if (known.wall <= RealSeconds::zero() || known.wall < wall / 2) {
+    return std::nullopt;
+  }
+  return known.sum / known.wall;
+}
+
+// How much of the time that its code is ready or computes it keeps Python's
+// lock, where that is known.
+std::optional<double> LockShareOf(const WorkToJudge& work) {
+  const Evidence& evidence = work.evidence;
+  const std::optional<double> held = ShareOf(evidence.gil_held, evidence.wall);
+  const std::optional<double> cpu = ShareOf(evidence.cpu, evidence.wall);
+  if (!work.is_python || !held || !cpu) return std::nullopt;
+  const double ready =
+      *cpu + ShareOf(evidence.run_queue_delay, evidence.wall).value_or(0);
+  return ready > 0 ? std::clamp(*held / ready, 0.0, 1.0) : 0;
+}
+
+// The cores that threads keep busy who keep the lock for `share` of the time
+// that they compute: its holders compute one at a time in each process.
+Interval CoresOfTurns(double share, double processes, double most) {
+  const auto cores = [&](double held, double cost) {
+    return std::min(most, processes / std::max(held, 1e-3)) * (1 - cost * held);
+  };
+  return {cores(std::min(share + kHeldError, 1.0), 1 - kTurnsWorst),
+          cores(share, 1 - kTurnsMean), cores(share - kHeldError, 0)};
+}
+
 // How many cores it can keep busy there: at least, if its code keeps Python's
 // lock all the time, and at most.
 Interval CoresOf(const WorkToJudge& work, ExecutorKind kind) {
@@ -93,19 +130,13 @@ Interval CoresOf(const WorkToJudge& work, ExecutorKind kind) {
   }
   if (kind == kThreadPool && work.is_python) {
     least = std::min(most, Processes(work, kind));
+    if (const std::optional<double> share = LockShareOf(work)) {
+      return CoresOfTurns(*share, least, most);
+    }
   }
   const double middle = (least + most) / 2;
   if (kind != kThreadPool || !work.is_python) return {least, middle, most};
   return {least * kTurnsWorst, middle * kTurnsMean, most};
-}
-
-template <typename Sum>
-std::optional<double> ShareOf(const Known<Sum>& known, RealSeconds wall) {
-  // What only few know says little of the rest.
-  if (known.wall <= RealSeconds::zero() || known.wall < wall / 2) {
-    return std::nullopt;
-  }
-  return known.sum / known.wall;
 }
 
 Measures MeasuresOf(const WorkToJudge& work) {
@@ -123,13 +154,19 @@ Measures MeasuresOf(const WorkToJudge& work) {
   if (work.executor == kThreadPool && work.is_python) {
     measures.lock = ShareOf(evidence.gil_wait, evidence.wall);
   }
+  if (work.executor == kProcessPool && work.is_python) {
+    measures.held = ShareOf(evidence.gil_held, evidence.wall);
+  }
+  if (work.executor == kAsync) {
+    measures.turn = ShareOf(evidence.loop_wait, evidence.wall);
+  }
   if (measures.cpu) {
     measures.cores_used = measures.at_once * *measures.cpu;
     const bool lock_may_be = work.executor == kThreadPool && work.is_python;
     if (!lock_may_be || measures.lock) {
-      measures.other =
-          std::max(0.0, 1 - *measures.cpu - measures.queue.value_or(0) -
-                            measures.lock.value_or(0));
+      measures.other = std::max(
+          0.0, 1 - *measures.cpu - measures.queue.value_or(0) -
+                   measures.lock.value_or(0) - measures.turn.value_or(0));
     }
   }
   if (evidence.loop_lag.wall >= evidence.wall / 2 &&
@@ -199,6 +236,11 @@ Interval AloneOf(const WorkToJudge& work, const Measures& measures) {
     // part of the time.
     low = Processes(work, kAsync) / measures.per_second;
     guess = low;
+  } else if (work.executor == kAsync && measures.turn) {
+    const double turn = *measures.turn * mean;
+    low = ready - turn * (1 + kTurnError);
+    high = ready - turn * (1 - kTurnError);
+    guess = ready - turn;
   } else if (work.executor == kAsync) {
     // Waiting for its turn looks like waiting for anything else; how much of
     // it there is follows from how busy the loop is.
@@ -317,6 +359,14 @@ Interval MemoryOn(const WorkToJudge& work, const Measures& measures,
   return {low, (low + high) / 2, high};
 }
 
+// Who shares a process also shares what it has loaded, so that only the low end
+// is sure.
+bool Fits(const WorkToJudge& work, ExecutorKind kind, const Interval& memory) {
+  const double most = work.evidence.agent_memory_bytes * kMemoryShareMax;
+  return most <= 0 ||
+         (kind == kProcessPool ? memory.middle : memory.low) <= most;
+}
+
 Bound BoundOf(const WorkToJudge& work, const Measures& measures) {
   const double cores = CoresOf(work, work.executor).high;
   if (IsLockBound(work, measures)) return Bound::kLock;
@@ -399,6 +449,10 @@ void Choose(Verdict& verdict) {
   const Prediction* little = nullptr;
   bool may_be_better = false;
   for (const Prediction& one : verdict.predictions) {
+    if (!one.fits) {
+      if (one.gain.low >= kGainMin) verdict.advice.push_back(Advice::kMemory);
+      continue;
+    }
     may_be_better |= one.gain.middle >= kGainMin;
     if (one.gain.low > 1 &&
         (little == nullptr || one.gain.middle > little->gain.middle)) {
@@ -439,8 +493,9 @@ std::string_view Name(Bound bound) {
 }
 
 std::string_view Name(Advice advice) {
-  static constexpr std::array<std::string_view, 5> kNames = {
-      "more_at_once", "less_at_once", "offload", "blocks", "make_faster"};
+  static constexpr std::array<std::string_view, 6> kNames = {
+      "more_at_once", "less_at_once", "offload",
+      "blocks",       "make_faster",  "memory"};
   return kNames.at(static_cast<size_t>(advice));
 }
 
@@ -469,10 +524,11 @@ Verdict Judge(const WorkToJudge& work) {
   }
   for (const ExecutorKind kind : work.others) {
     if (kind == work.executor || Slots(work, kind) < 1) continue;
-    verdict.predictions.push_back(
-        {.executor = kind,
-         .gain = GainOn(work, measures, kind),
-         .memory_bytes = MemoryOn(work, measures, kind)});
+    const Interval memory = MemoryOn(work, measures, kind);
+    verdict.predictions.push_back({.executor = kind,
+                                   .gain = GainOn(work, measures, kind),
+                                   .memory_bytes = memory,
+                                   .fits = Fits(work, kind, memory)});
   }
   Choose(verdict);
   Advise(work, verdict);

@@ -35,6 +35,7 @@ struct Prediction {
   ExecutorKind executor = ExecutorKind::kProcessPool;
   Interval gain;          // throughput, as a multiple of what it is now
   Interval memory_bytes;  // of all its processes on an agent; 0: unknown
+  bool fits = true;       // in what the agent may hold, as far as is known
 };
 
 // What the evidence says in short. Shares are of the time that attempts took.
@@ -48,7 +49,9 @@ struct Measures {
   std::optional<double> cpu;
   std::optional<double> queue;       // ready, without a core
   std::optional<double> lock;        // waiting for Python's lock
+  std::optional<double> turn;        // ready, before its turn on the loop
   std::optional<double> other;       // waiting for anything else
+  std::optional<double> held;        // keeping Python's lock, on processes
   std::optional<RealSeconds> lag{};  // the latest that its loop was
   double memory_bytes = 0;           // of a process; 0: unknown
 };
@@ -82,6 +85,7 @@ enum class Advice : uint8_t {
   kOffload,     // what the loop computes belongs elsewhere
   kBlocks,      // a call blocks the loop
   kMakeFaster,  // nothing but faster code or more cores helps
+  kMemory,      // what would be better would not fit the agent's memory
 };
 
 struct Verdict {

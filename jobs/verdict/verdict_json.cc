@@ -25,6 +25,7 @@ Json JsonOf(const Prediction& one) {
   Json body = {{"executor", Name(one.executor)}, {"gain", JsonOf(one.gain)}};
   body["memory_bytes"] =
       one.memory_bytes.high > 0 ? JsonOf(one.memory_bytes) : Json(nullptr);
+  body["fits"] = one.fits;
   return body;
 }
 
@@ -44,6 +45,8 @@ Json MeasuresOf(const JudgedWork& judged) {
       {"cpu_share", JsonOf(measures.cpu)},
       {"run_queue_share", JsonOf(measures.queue)},
       {"gil_wait_share", JsonOf(measures.lock)},
+      {"gil_held_share", JsonOf(measures.held)},
+      {"loop_wait_share", JsonOf(measures.turn)},
       {"other_wait_share", JsonOf(measures.other)},
       {"loop_lag_seconds",
        measures.lag ? Json(measures.lag->count()) : Json(nullptr)},

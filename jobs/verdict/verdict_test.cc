@@ -398,6 +398,19 @@ TEST(Verdict, MemoryGrowsWithProcesses) {
   EXPECT_LE(memory.high, 200 << 20);
 }
 
+TEST(Verdict, WhatWouldNotFitTheAgentsMemoryIsNotAdvised) {
+  WorkToJudge work = TwoThreadsThatCompute();
+  work.evidence.memory_bytes = {
+      .attempts = 1, .sum = double{1 << 30}, .wall = RealSeconds(1)};
+  work.evidence.agent_memory_bytes = 4.0 * (1 << 30);
+  EXPECT_EQ(Judge(work).code, VerdictCode::kMove);
+  work.evidence.agent_memory_bytes = 1.2 * (1 << 30);
+  const Verdict verdict = Judge(work);
+  EXPECT_EQ(verdict.code, VerdictCode::kStay);
+  EXPECT_FALSE(On(kProcessPool, verdict).fits);
+  EXPECT_TRUE(Has(Advice::kMemory, verdict));
+}
+
 // What holds for all evidence.
 
 Needs AnyNeeds(Random& random) {

@@ -39,6 +39,8 @@ std::string Time(RealSeconds seconds) {
   return Print("%.1f s", count);
 }
 
+std::string Gigabytes(double bytes) { return Print("%.1f", bytes / (1 << 30)); }
+
 std::string Multiple(double gain) {
   if (gain >= 100) return Print("%.0f", std::round(gain / 10) * 10);
   if (gain >= 10) return Print("%.0f", gain);
@@ -56,11 +58,19 @@ std::string EvidenceText(const WorkToJudge& work, const Measures& measures) {
                 ? ", no wait for Python's lock"
                 : ", " + Percent(*measures.lock) + " wait for Python's lock";
   }
+  if (measures.held) {
+    text += ", Python's lock kept " + Percent(*measures.held);
+  }
   if (measures.queue.value_or(0) >= 0.05) {
     text += ", " + Percent(*measures.queue) + " ready without a core";
   }
+  if (measures.turn.value_or(0) >= 0.05) {
+    text +=
+        ", " + Percent(*measures.turn) + " ready before its turn on the loop";
+  }
   if (measures.other.value_or(0) >= 0.05) {
-    const bool may_be_turn = work.executor == ExecutorKind::kAsync;
+    const bool may_be_turn =
+        work.executor == ExecutorKind::kAsync && !measures.turn;
     text += ", " + Percent(*measures.other) +
             (may_be_turn ? " other waiting, its turn on the loop included"
                          : " other waiting");
@@ -68,10 +78,12 @@ std::string EvidenceText(const WorkToJudge& work, const Measures& measures) {
   return text + ")";
 }
 
+// Of those that fit the agent, if any does.
 const Prediction* BestOf(const Verdict& verdict) {
   const auto best =
       std::max_element(verdict.predictions.begin(), verdict.predictions.end(),
                        [](const Prediction& a, const Prediction& b) {
+                         if (a.fits != b.fits) return b.fits;
                          return a.gain.middle < b.gain.middle;
                        });
   return best == verdict.predictions.end() ? nullptr : &*best;
@@ -94,6 +106,7 @@ std::string StayText(const Verdict& verdict) {
   if (best == nullptr) return "it can run on no other executor: stay";
   const std::string text =
       Named(best->executor) + " predicted " + GainText(best->gain);
+  if (!best->fits) return text + ", which would not fit the memory: stay";
   if (!verdict.leaning) return text + ": stay";
   return text + ": a little better, if that is worth a change";
 }
@@ -173,6 +186,17 @@ std::string AdviceSentence(Advice advice, const WorkToJudge& work,
              "make it faster.";
     case Advice::kBlocks:
       return "A call blocks the event loop: see its finding.";
+    case Advice::kMemory: {
+      const auto one =
+          std::find_if(verdict.predictions.begin(), verdict.predictions.end(),
+                       [](const Prediction& each) { return !each.fits; });
+      if (one == verdict.predictions.end()) return "";
+      return Named(one->executor) + " would be faster and hold " +
+             Gigabytes(one->memory_bytes.middle) + " GiB, of the " +
+             Gigabytes(work.evidence.agent_memory_bytes) +
+             " GiB that the agent may: fewer slots or a lower `concurrency` "
+             "would fit.";
+    }
     case Advice::kMakeFaster:
       return "The cores are busy computing, " +
              Time(*measures.cpu * measures.mean) +

@@ -88,6 +88,20 @@ TEST(VerdictWords, EveryAdviceIsASentence) {
   }
 }
 
+TEST(VerdictWords, WhatWouldNotFitIsSaidWithBothSizes) {
+  WorkToJudge work = TwoThreads({.locked = 0.1});
+  work.evidence.memory_bytes = {
+      .attempts = 1, .sum = 3.0 * (1 << 30), .wall = RealSeconds(1)};
+  work.evidence.agent_memory_bytes = 4.0 * (1 << 30);
+  EXPECT_NE(Sentence(work).find("would not fit the memory: stay"),
+            std::string::npos)
+      << Sentence(work);
+  const std::string advice = AdviceSentence(Advice::kMemory, work, Judge(work));
+  EXPECT_NE(advice.find(" GiB, of the 4.0 GiB that the agent may"),
+            std::string::npos)
+      << advice;
+}
+
 TEST(VerdictWords, GainsAreRoundedToWhatTheyAreWorth) {
   EXPECT_EQ(GainText({0.914, 1.049, 1.14}), "1.05x (0.91 to 1.14)");
   EXPECT_EQ(GainText({1.71, 1.93, 12.4}), "1.9x (1.7 to 12)");

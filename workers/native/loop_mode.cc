@@ -37,6 +37,9 @@ constexpr Duration kResultsKeptMax = std::chrono::milliseconds(1);
 // processor.
 constexpr Duration kMeasuredMin = std::chrono::milliseconds(1);
 
+// Between two turns; more has been slept.
+constexpr Duration kSleptMin = std::chrono::microseconds(50);
+
 // A task from its receipt to its end.
 class HeldTask : public LoopTask {
  public:
@@ -51,6 +54,7 @@ class HeldTask : public LoopTask {
   StepOwner* owner = nullptr;  // once it has begun
   MonotonicTime began;
   Duration in_steps = Duration::zero();
+  Duration waited = Duration::zero();  // ready, before its turn
 
  private:
   TaskVoice own_voice_;
@@ -79,6 +83,7 @@ class LoopMode : private PluginLoop::Owner {
   void OnTurnEnd();
   void SendResults();
   void MeasureShare();
+  Duration WaitedForTurn(const HeldTask& task) const;
   StepOwner* TakeOwner(const HeldTask& task);
   void TellStall(const StallWatch::Stall& stall);
 
@@ -105,6 +110,10 @@ class LoopMode : private PluginLoop::Owner {
   Duration in_steps_ = Duration::zero();
   Duration cpu_ = ThreadCpuTime();
   double cpu_share_ = 1.0;
+
+  // Of the turn before this one.
+  MonotonicTime turn_ended_;
+  Duration turn_took_ = Duration::zero();
 
   // The owners' `task` is the number that the pool has given it. They and the
   // names of types live as long as the watch.
@@ -228,7 +237,17 @@ void LoopMode::OnStepBegin(LoopTask& task) {
   if (!IsCrashMarked()) cell_.Begin(held.number);
   step_index_.store(held.Facts().index, std::memory_order_relaxed);
   step_began_ = clock_.Now();
+  held.waited += WaitedForTurn(held);
   step_.Enter(*held.owner);
+}
+
+// What became ready amid the turn before has waited for half of it, unless the
+// loop slept since.
+Duration LoopMode::WaitedForTurn(const HeldTask& task) const {
+  const MonotonicTime turn_began = loop_.Now();
+  if (task.began >= turn_began) return step_began_ - task.began;
+  const bool slept = turn_began - turn_ended_ > kSleptMin;
+  return step_began_ - turn_began + (slept ? Duration::zero() : turn_took_ / 2);
 }
 
 void LoopMode::OnStepEnd(LoopTask& task) {
@@ -255,9 +274,13 @@ void LoopMode::OnTaskEnded(LoopTask& task) {
       held.in_steps * cpu_share_;
   const MonotonicTime now = clock_.Now();
   if (results_.empty()) oldest_result_ = now;
-  results_.Add(held.number, held.TakeResult(),
-               {.wall = now - held.began,
-                .cpu = std::chrono::duration_cast<Duration>(cpu)});
+  results_.Add(
+      held.number, held.TakeResult(),
+      {.wall = now - held.began,
+       .cpu = std::chrono::duration_cast<Duration>(cpu),
+       .loop_wait = std::clamp(
+           held.waited, Duration::zero(),
+           std::max(Duration::zero(), now - held.began - held.in_steps))});
   held_.erase(held.number);
   if (now - oldest_result_ > kResultsKeptMax) SendResults();
 }
@@ -271,6 +294,8 @@ void LoopMode::OnTurnEnd() {
   BeginWaiting();
   if (!results_.empty()) SendResults();
   MeasureShare();
+  turn_ended_ = clock_.Now();
+  turn_took_ = turn_ended_ - loop_.Now();
   watch_.SetBusy(!held_.empty());
   if (!draining_ || !held_.empty()) return;
   handlers_.plugins.clear();  // frees what was set up, on its thread

@@ -27,7 +27,9 @@ void ResultBatch::Append(uint64_t number, HandlerResult result,
   const Range* last = ranges_.empty() ? nullptr : &ranges_.back();
   if (last == nullptr || last->first + last->count != number ||
       last->is_returned != is_returned || last->times.run_queue ||
-      times.run_queue || last->result.ending != result.ending ||
+      times.run_queue ||
+      last->times.loop_wait.has_value() != times.loop_wait.has_value() ||
+      last->result.ending != result.ending ||
       last->result.output != result.output ||
       last->result.error != result.error) {
     ranges_.push_back({.first = number,
@@ -35,12 +37,14 @@ void ResultBatch::Append(uint64_t number, HandlerResult result,
                        .is_returned = is_returned,
                        .result = std::move(result),
                        .times = {}});
+    if (times.loop_wait) ranges_.back().times.loop_wait = Duration::zero();
   }
   Range& range = ranges_.back();
   ++range.count;
   range.times.wall += times.wall;
   range.times.cpu += times.cpu;
   range.times.run_queue = times.run_queue;
+  if (times.loop_wait) *range.times.loop_wait += *times.loop_wait;
   ++tasks_;
 }
 
@@ -77,6 +81,10 @@ std::string ResultBatch::Take(std::optional<Duration> cpu) {
     if (range.times.run_queue) {
       message +=
           ",\"run_queue_ns\":" + std::to_string(range.times.run_queue->count());
+    }
+    if (range.times.loop_wait) {
+      message +=
+          ",\"loop_wait_ns\":" + std::to_string(range.times.loop_wait->count());
     }
     if (!range.result.output.empty()) {
       message += ",\"output\":" + JsonString(range.result.output);

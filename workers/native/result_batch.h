@@ -19,6 +19,7 @@ class ResultBatch {
     Duration wall = Duration::zero();
     Duration cpu = Duration::zero();
     std::optional<Duration> run_queue = {};  // of one that was worth a look
+    std::optional<Duration> loop_wait = {};  // of those on a loop
   };
 
   void Add(uint64_t number, HandlerResult result, const Times& times);

@@ -59,6 +59,19 @@ TEST(ResultBatchTest, WhatWaitedForAProcessorStandsAlone) {
   EXPECT_NE(frames.find(R"({"id":"3","count":2)"), std::string::npos);
 }
 
+TEST(ResultBatchTest, WhatWaitedForItsTurnIsAddedUp) {
+  ResultBatch batch;
+  batch.Add(1, Output("1"), {.loop_wait = Duration(5)});
+  batch.Add(2, Output("1"), {.loop_wait = Duration(6)});
+  batch.Add(3, Output("1"), {});
+  const std::string frames = batch.Take();
+  EXPECT_NE(frames.find(R"({"id":"1","count":2,"ending":"succeeded",)"
+                        R"("wall_ns":0,"cpu_ns":0,"loop_wait_ns":11)"),
+            std::string::npos)
+      << frames;
+  EXPECT_NE(frames.find(R"({"id":"3","count":1)"), std::string::npos);
+}
+
 TEST(ResultBatchTest, TimeOfAllIsSharedOut) {
   ResultBatch batch;
   batch.Add(1, Output("1"), {});

@@ -25,6 +25,8 @@ class Step:
         "on_long",
         "long_ns",
         "told",
+        "turn_began",
+        "turn_before",
         "held_ns",
         "computed_ns",
         "computed",
@@ -41,6 +43,9 @@ class Step:
         self.computed_ns = 0
         self.computed = 0  # how many of these there were
         self.told = 0  # the `began` of the step that was told about
+        # Of the loop's turn, and how long what runs in it was ready before.
+        self.turn_began = time.monotonic_ns()
+        self.turn_before = 0
 
 
 class Driven(collections.abc.Coroutine):
@@ -66,6 +71,7 @@ class Driven(collections.abc.Coroutine):
         numbers[0] = task.cell
         step.coroutine = self.coroutine
         began = step.began = _now()
+        task.turn_ns += began - step.turn_began + step.turn_before
         step.task = task
         try:
             return self.coroutine.send(value)
@@ -86,6 +92,7 @@ class Driven(collections.abc.Coroutine):
         numbers[0] = task.cell
         step.coroutine = self.coroutine
         began = step.began = _now()
+        task.turn_ns += began - step.turn_began + step.turn_before
         step.task = task
         try:
             return self.coroutine.throw(*error)

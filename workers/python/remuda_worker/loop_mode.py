@@ -12,6 +12,7 @@ from .pace import RAISE_SECONDS, Pace
 from .setups import Setups
 from .side_by_side import SideBySide
 from .task import current, tasks_of
+from .turns import Turns
 from .watchdog import BLOCKED_SECONDS, Watchdog
 from .worker import ending_of, ending_of_error
 
@@ -34,6 +35,7 @@ class LoopMode(SideBySide):
         self.raise_due = False
         self.flush_due = False
         self.step = Step(int(BLOCKED_SECONDS * 1e9), self.on_long_step)
+        self.turns = Turns(self.loop, self.step)
         self.lags = Lags(self.loop, self.step, self.held, self.say_full)
         self.watchdog = Watchdog(self)
         TopLevel.owner = self
@@ -171,6 +173,9 @@ class LoopMode(SideBySide):
     def note(self, task, ending):
         if task.began:
             ending["cpu_ns"] = int(task.held_ns * self.lags.cpu_share)
+            if self.turns.are_known:
+                rest = time.monotonic_ns() - task.began - task.held_ns
+                ending["loop_wait_ns"] = max(0, min(task.turn_ns, rest))
             lag = self.lags.worst_since(task.began)
             if lag is not None:
                 ending["loop_lag_ns"] = lag

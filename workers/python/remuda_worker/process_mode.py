@@ -9,6 +9,7 @@ import time
 
 from .descendants import end_those_of_process
 from .failures import came_amid_import
+from .lock_probe import LockProbe
 from .output import FileOutput
 from .run_queue import RUN_QUEUE_TASK_NS_MIN, RunQueue
 from .runner import Runner
@@ -47,6 +48,8 @@ class ProcessMode(Worker):
         self.in_task = False
         self.nudged = False  # a signal came when no task ran
         self.current = None
+        # Without the lock there is nothing to keep.
+        self.lock_probe = LockProbe(lambda: self.current) if self.facts["gil"] else None
         signal.signal(signal.SIGTERM, self.on_signal)
         # A process that a task forks is not the worker.
         os.register_at_fork(
@@ -155,6 +158,9 @@ class ProcessMode(Worker):
             waited = self.run_queue.since_last()
             if waited is not None:
                 result["run_queue_ns"] = waited
+            held = self.lock_share(task)
+            if held is not None:
+                result["gil_held_ns"] = int(held * took)
         result["cpu_ns"] = int(max(0.0, cpu) * 1e9)
         logs = self.output.take(number)
         if logs:
@@ -164,8 +170,17 @@ class ProcessMode(Worker):
         if took > RESULTS_KEPT_NS:
             self.flush()
 
+    def lock_share(self, task):
+        """Of the task's time, how much it kept the interpreter's lock."""
+        if self.lock_probe is None:
+            return 0.0
+        self.lock_probe.begin()
+        return self.lock_probe.share(task.parameters.get("function"))
+
     def call(self, task):
         self.current = task
+        if self.lock_probe is not None:
+            self.lock_probe.wake()
         token = current.set(task)
         try:
             self.in_task = True

@@ -2,6 +2,8 @@
 
 import time
 
+from .turns import around_looks
+
 
 class Holds:
     """For how long a loop was held at a time, between looks for what is due.
@@ -12,24 +14,17 @@ class Holds:
     def __init__(self, loop):
         self.longest_ns = 0
         self.since = time.monotonic_ns()
-        selector = getattr(loop, "_selector", None)
-        self.is_known = selector is not None  # else it is no loop of asyncio's
-        if self.is_known:
-            self.look = selector.select
-            selector.select = self.select
+        self.is_known = around_looks(loop, self.end, self.go_on)
 
     def begin(self):
-        self.longest_ns, self.since = 0, time.monotonic_ns()
+        self.longest_ns = 0
+        self.go_on()
+
+    def go_on(self):
+        self.since = time.monotonic_ns()
 
     def end(self):
         self.longest_ns = max(self.longest_ns, time.monotonic_ns() - self.since)
-
-    def select(self, timeout=None):
-        self.end()
-        try:
-            return self.look(timeout)
-        finally:
-            self.since = time.monotonic_ns()
 
 
 class Runner:

@@ -1,4 +1,4 @@
-#include "cli/usable_cores.h"
+#include "cli/usable_resources.h"
 
 #include <filesystem>
 #include <fstream>
@@ -8,12 +8,12 @@
 namespace remuda {
 namespace {
 
-class UsableCoresTest : public testing::Test {
+class UsableResourcesTest : public testing::Test {
  protected:
-  UsableCoresTest() : root_(testing::TempDir() + "/usable_cores") {
+  UsableResourcesTest() : root_(testing::TempDir() + "/usable_resources") {
     std::filesystem::remove_all(root_);
   }
-  ~UsableCoresTest() override { std::filesystem::remove_all(root_); }
+  ~UsableResourcesTest() override { std::filesystem::remove_all(root_); }
 
   void Write(const std::string& path, const std::string& text) {
     const std::filesystem::path whole = root_ + path;
@@ -46,12 +46,12 @@ class UsableCoresTest : public testing::Test {
   const std::string root_;
 };
 
-TEST_F(UsableCoresTest, NoControlGroupsMeansAllProcessors) {
+TEST_F(UsableResourcesTest, NoControlGroupsMeansAllProcessors) {
   EXPECT_EQ(UsableCores(8, root_), 8u);
   EXPECT_EQ(UsableCores(0, root_), 1u);
 }
 
-TEST_F(UsableCoresTest, AQuotaOfVersionTwoIsRoundedUp) {
+TEST_F(UsableResourcesTest, AQuotaOfVersionTwoIsRoundedUp) {
   MountV2("/");
   Write("/sys/fs/cgroup/cpu.max", "max 100000\n");
   EXPECT_EQ(UsableCores(8, root_), 8u);
@@ -65,7 +65,7 @@ TEST_F(UsableCoresTest, AQuotaOfVersionTwoIsRoundedUp) {
   EXPECT_EQ(UsableCores(8, root_), 8u);
 }
 
-TEST_F(UsableCoresTest, TheTightestGroupOnTheWayUpHolds) {
+TEST_F(UsableResourcesTest, TheTightestGroupOnTheWayUpHolds) {
   MountV2("/kubepods/pod1/agent");
   Write("/sys/fs/cgroup/kubepods/pod1/agent/cpu.max", "max 100000\n");
   Write("/sys/fs/cgroup/kubepods/pod1/cpu.max", "300000 100000\n");
@@ -73,14 +73,14 @@ TEST_F(UsableCoresTest, TheTightestGroupOnTheWayUpHolds) {
   EXPECT_EQ(UsableCores(8, root_), 3u);
 }
 
-TEST_F(UsableCoresTest, AQuotaOfVersionOneCounts) {
+TEST_F(UsableResourcesTest, AQuotaOfVersionOneCounts) {
   MountV1("/", "/pods/agent");
   QuotaV1("/pods/agent", "-1\n");
   QuotaV1("/pods", "250000\n");
   EXPECT_EQ(UsableCores(8, root_), 3u);
 }
 
-TEST_F(UsableCoresTest, AContainerSeesItsGroupAsTheTopOfTheMount) {
+TEST_F(UsableResourcesTest, AContainerSeesItsGroupAsTheTopOfTheMount) {
   MountV1("/libpod_parent/libpod-1", "/libpod_parent/libpod-1");
   QuotaV1("", "100000\n");
   EXPECT_EQ(UsableCores(8, root_), 1u);
@@ -90,7 +90,7 @@ TEST_F(UsableCoresTest, AContainerSeesItsGroupAsTheTopOfTheMount) {
   EXPECT_EQ(UsableCores(8, root_), 1u);
 }
 
-TEST_F(UsableCoresTest, NonsenseCountsAsNoQuota) {
+TEST_F(UsableResourcesTest, NonsenseCountsAsNoQuota) {
   MountV2("no-slash");
   Write("/sys/fs/cgroup/cpu.max", "soon 0\n");
   EXPECT_EQ(UsableCores(4, root_), 4u);
@@ -98,6 +98,25 @@ TEST_F(UsableCoresTest, NonsenseCountsAsNoQuota) {
   EXPECT_EQ(UsableCores(4, root_), 4u);
   Write("/proc/self/cgroup", "nothing\n0::\n");
   EXPECT_EQ(UsableCores(4, root_), 4u);
+}
+
+TEST_F(UsableResourcesTest, MemoryIsTheMachinesWhereNoGroupHasALimit) {
+  EXPECT_EQ(UsableMemoryBytes(root_), 0u);
+  Write("/proc/meminfo", "MemTotal:       24000 kB\nMemFree: 12 kB\n");
+  EXPECT_EQ(UsableMemoryBytes(root_), 24000u << 10);
+  MountV2("/agent");
+  Write("/sys/fs/cgroup/agent/memory.max", "max\n");
+  EXPECT_EQ(UsableMemoryBytes(root_), 24000u << 10);
+}
+
+TEST_F(UsableResourcesTest, TheTightestLimitOfMemoryHolds) {
+  Write("/proc/meminfo", "MemTotal:       24000 kB\n");
+  MountV2("/pods/agent");
+  Write("/sys/fs/cgroup/pods/agent/memory.max", "3000000\n");
+  Write("/sys/fs/cgroup/pods/memory.max", "2000000\n");
+  EXPECT_EQ(UsableMemoryBytes(root_), 2'000'000u);
+  Write("/proc/meminfo", "MemTotal:       1000 kB\n");
+  EXPECT_EQ(UsableMemoryBytes(root_), 1000u << 10);
 }
 
 }  // namespace

@@ -13,4 +13,8 @@ namespace remuda {
 // tests. Files that are missing or make no sense count as no quota.
 uint64_t UsableCores(uint64_t processors, const std::string& root = "");
 
+// How many bytes this process and what it starts may hold: the machine's
+// memory, or less where a control group above it has a limit. 0: not known.
+uint64_t UsableMemoryBytes(const std::string& root = "");
+
 }  // namespace remuda

@@ -1,0 +1,91 @@
+#!/usr/bin/python3
+"""What a worker says of how its tasks wait for one another."""
+
+import signal
+import sys
+import unittest
+
+from worker_driver import WorkerTest
+
+MODULE = """
+import asyncio, hashlib, time
+def keeps():
+    end = time.thread_time() + 0.4
+    while time.thread_time() < end: sum(range(1000))
+def lets_go():
+    data = b"x" * (8 << 20)
+    end = time.thread_time() + 0.4
+    while time.thread_time() < end: hashlib.sha256(data)
+def waits(): time.sleep(0.4)
+def waits_for_ever(): time.sleep(600)
+def short(): pass
+async def computes():
+    await asyncio.sleep(0.01)
+    end = time.thread_time() + 0.02
+    while time.thread_time() < end: sum(range(1000))
+async def awaits(): await asyncio.sleep(0.4)
+async def awaits_often():
+    for _ in range(20): await asyncio.sleep(0.02)
+"""
+
+HAS_LOCK = getattr(sys, "_is_gil_enabled", lambda: True)()
+
+
+class ProcessModeTest(WorkerTest):
+    mode = "process"
+    modules = {"m": MODULE}
+
+    def share(self, function):
+        for _ in range(2):  # it begins to look after the first task
+            end = self.worker.run(function)
+        return end["gil_held_ns"] / end["wall_ns"]
+
+    def test_how_much_of_the_time_a_task_keeps_the_lock(self):
+        share = self.share("m:keeps")
+        if HAS_LOCK:
+            self.assertGreater(share, 0.5)
+        else:
+            self.assertEqual(share, 0)
+
+    def test_code_that_lets_the_lock_go(self):
+        self.assertLess(self.share("m:lets_go"), 0.5)
+
+    def test_who_waits_keeps_nothing(self):
+        self.assertLess(self.share("m:waits"), 0.5)
+
+    def test_what_another_function_did_is_not_its_own(self):
+        self.share("m:keeps")
+        self.assertNotIn("gil_held_ns", self.worker.run("m:short"))
+        self.assertLess(self.share("m:waits"), 0.5)
+
+    def test_a_signal_still_interrupts_the_task(self):
+        self.share("m:waits")
+        number = self.worker.start("m:waits_for_ever")[0]
+        self.worker.wait_until(lambda: self.worker.cell[0] == number)
+        self.worker.cancel(number)
+        self.worker.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.worker.end_of(number)["ending"], "cancelled")
+
+
+class LoopModeTest(WorkerTest):
+    mode = "loop"
+    modules = {"m": MODULE}
+
+    def test_tasks_that_compute_wait_for_their_turn(self):
+        ids = self.worker.start("m:computes", count=20)
+        ends = [self.worker.end_of(each) for each in ids]
+        for end in ends:
+            self.assertLessEqual(end["loop_wait_ns"], end["wall_ns"])
+        wait = sum(end["loop_wait_ns"] for end in ends)
+        self.assertGreater(wait, sum(end["wall_ns"] for end in ends) / 2)
+
+    def test_tasks_that_wait_do_not(self):
+        for function in ("m:awaits", "m:awaits_often"):
+            ids = self.worker.start(function, count=20)
+            ends = [self.worker.end_of(each) for each in ids]
+            wait = sum(end["loop_wait_ns"] for end in ends)
+            self.assertLess(wait, sum(end["wall_ns"] for end in ends) / 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
