@@ -486,7 +486,15 @@ TEST_P(ModelTest, HoldsUnderFaults) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, ModelTest, testing::Range(0, 100));
+// Sanitizers make each twenty times as long, and find what they look for in a
+// few.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int kSeeds = 20;
+#else
+constexpr int kSeeds = 100;
+#endif
+
+INSTANTIATE_TEST_SUITE_P(Seeds, ModelTest, testing::Range(0, kSeeds));
 
 }  // namespace
 }  // namespace remuda
