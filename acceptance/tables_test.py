@@ -1,5 +1,7 @@
 """bench/tables.py, small: each table has its rows, and nothing stays behind."""
 
+import contextlib
+import io
 import os
 import pathlib
 import subprocess
@@ -7,6 +9,10 @@ import sys
 import unittest
 
 ROOT = pathlib.Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "bench"))
+
+from comparison import Comparison  # noqa: E402
+
 ROWS = {
     "A1": ("curl --parallel", "http.fetch", "h2load, kept alive"),
     "A2": ("the tutorial's crawler", "the same with lxml", "http.crawl"),
@@ -31,6 +37,18 @@ class Tables(unittest.TestCase):
             for row in rows:
                 self.assertIn(f"\n| {row} | ", done.stdout)
         self.assertEqual(done.stdout.count("The server's own CPU"), len(ROWS))
+
+    def test_memory_that_nobody_saw_is_left_out(self):
+        comparison = Comparison("ways", {
+            "over at once": lambda: (0.001, 0, 0.001),
+            "seen": lambda: (1.0, 3 << 20, 0.5)})
+        comparison.run(2)
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            comparison.show(False)
+        self.assertIn("| over at once | 0.00 | 0.00 to 0.00 | 1.00 |  |  | "
+                      "0.00 |\n", said.getvalue())
+        self.assertIn("| 3 MiB |  | 0.50 |\n", said.getvalue())
 
     def test_a_table_that_there_is_not_is_named(self):
         done = self.run_tables("--only", "A9")

@@ -58,7 +58,8 @@ def cpu_of(processes):
 
 class Comparison:
     """`ways` are functions by name; each returns seconds, (seconds, bytes) or
-    (seconds, bytes, CPU seconds).
+    (seconds, bytes, CPU seconds). No bytes: it was over before anybody looked,
+    which leaves its memory out.
 
     The first way is what the others are compared with. `unit` is what people
     are shown; JSON has seconds.
@@ -78,7 +79,8 @@ class Comparison:
                 took = way()
                 if isinstance(took, tuple):
                     took, used, *cpu = took
-                    self.bytes[name].append(used)
+                    if used:
+                        self.bytes[name].append(used)
                     self.cpu[name] += cpu
                 self.seconds[name].append(took)
 
@@ -95,6 +97,7 @@ class Comparison:
                    "ratio": statistics.median(seconds) / first}
             if self.bytes[name]:
                 row["bytes"] = statistics.median(self.bytes[name])
+            if self.bytes[name] and self.bytes[base]:
                 row["bytes_ratio"] = (
                     row["bytes"] / statistics.median(self.bytes[base]))
             if self.cpu[name]:
@@ -110,13 +113,14 @@ class Comparison:
               f"\n\n| way | {self.unit} | least to most | ratio | peak memory "
               "| ratio | CPU seconds |\n|---|---|---|---|---|---|---|")
         for row in rows:
-            memory = ("| |" if "bytes" not in row else
-                      f"{row['bytes'] / 2**20:.0f} MiB | "
-                      f"{row['bytes_ratio']:.2f} |")
+            memory, ratio = (
+                form.format(row[name] / unit) if name in row else ""
+                for name, form, unit in (("bytes", "{:.0f} MiB", 2**20),
+                                         ("bytes_ratio", "{:.2f}", 1)))
             cpu = f"{row['cpu_seconds']:.2f}" if "cpu_seconds" in row else ""
             middle, least, most = (
                 f"{row[name] * UNITS[self.unit]:.2f}"
                 for name in ("seconds", "least", "most"))
             print(f"| {row['way']} | {middle} | {least} to {most} | "
-                  f"{row['ratio']:.2f} | {memory} {cpu} |")
+                  f"{row['ratio']:.2f} | {memory} | {ratio} | {cpu} |")
         print()
