@@ -149,7 +149,11 @@ class Cluster:
 
     def __exit__(self, kind, *_):
         for served in self.served:
-            if served.process.poll() is None:
+            if served.process.poll() is not None:
+                if kind:  # what may explain it
+                    print(f"--- {' '.join(map(str, served.process.args))} had "
+                          f"ended with {served.process.returncode}")
+            else:
                 served.process.send_signal(signal.SIGCONT)
                 served.kill()
             served.process.stdout.close()

@@ -237,6 +237,27 @@ TEST_P(HostedExecutorTest, AFullLoopGetsCompanyWhenThereIsMoreToGive) {
   }
 }
 
+// Native code imports nothing that would keep its loop from turning.
+TEST_P(HostedExecutorTest, ALoopOfNativeCodeThatDoesNotTurnGetsCompany) {
+  if (!is_loop()) GTEST_SKIP();
+  options_.blocked_min = std::chrono::milliseconds(100);
+  options_.neighbours_max = kPatience;
+  Make();
+  const AttemptId mute = Test("mute");
+  std::vector<AttemptId> behind;
+  const MonotonicTime give_up = clock_.Now() + kPatience;
+  for (AwaitFinding("loop_blocked"); Workers() < 2 && clock_.Now() < give_up;) {
+    behind.push_back(Start("noop", "{}"));
+    Take();
+  }
+  EXPECT_EQ(Workers(), 2u);
+  executor_->Cancel(mute, CancelMode::kForce);
+  EXPECT_EQ(Await(mute).ending, Ending::kCancelled);
+  for (const AttemptId id : behind) {
+    EXPECT_EQ(Await(id).ending, Ending::kSucceeded);
+  }
+}
+
 TEST_P(HostedExecutorTest, AFullLoopWithNothingMoreToGiveStaysAlone) {
   if (!is_loop()) GTEST_SKIP();
   Make();

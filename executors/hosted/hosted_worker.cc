@@ -125,9 +125,9 @@ void HostedWorker::LookAtUse() {
   cpu_ = link_->CpuTime().value_or(before);
   const std::chrono::duration<double> used = cpu_ - before;
   const std::chrono::duration<double> lasted = now - looked_at_;
-  // While the loop does not turn it may be an import that takes so much.
-  if (pongs_ != pings_ || used < options_.full_share * lasted)
-    full_since_ = now;
+  // While Python's loop does not turn it may be an import that takes so much.
+  const bool may_import = link_->is_python() && pongs_ != pings_;
+  if (may_import || used < options_.full_share * lasted) full_since_ = now;
   looked_at_ = now;
 }
 
@@ -162,6 +162,7 @@ void HostedWorker::TellBlocked() {
       "belongs on 'thread-pool' or 'process-pool', or into offload()";
   finding.duration = loop_.Now() - pinged_at_;
   owner_.OnFinding(std::move(finding));
+  if (!link_->is_python()) NoteFull();
 }
 
 void HostedWorker::OnWorkerMessage(WorkerMessage message) {

@@ -55,7 +55,9 @@ class ProcessModeTest(WorkerTest):
 
     def test_what_another_function_did_is_not_its_own(self):
         self.share("m:keeps")
-        self.assertNotIn("gil_held_ns", self.worker.run("m:short"))
+        held = self.worker.run("m:short").get("gil_held_ns")
+        # Where there is no lock, that is known of whatever takes long enough.
+        self.assertIn(held, (None,) if HAS_LOCK else (None, 0))
         self.assertLess(self.share("m:waits"), 0.5)
 
     def test_a_signal_still_interrupts_the_task(self):

@@ -533,6 +533,13 @@ class LoopModeTest(SideBySide, WorkerTest):
         )
         self.assertIn("urllib.request.urlopen", found[0]["text"])
         self.assertIn("await asyncio.sleep", found[1]["text"])
+        # The next job is told as well, though this worker has looked already.
+        for job in ("8", "7", "8"):
+            (other,) = self.worker.start("slow:f", job=job)
+            self.succeeded(self.worker.end_of(other))
+        found = self.worker.of_type("finding")
+        self.assertEqual([each["job"] for each in found], ["7", "7", "8", "8"])
+        self.assertEqual(found[1]["text"], found[3]["text"])
 
     def test_exits_of_children_and_orphans_harm_nobody(self):
         waits = self.begin("m:wait_for", "w")

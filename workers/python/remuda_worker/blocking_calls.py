@@ -122,8 +122,8 @@ def follow(module, scope, name, call, called, waiting, findings):
     )
 
 
-def findings_of(function, job):
-    """As messages, for a function that was imported."""
+def findings_of(function):
+    """As messages without a job, for a function that was imported."""
     import sys
 
     try:
@@ -133,4 +133,4 @@ def findings_of(function, job):
         found = blocking_calls(module, qualified)
     except (LookupError, SyntaxError, OSError, ValueError, RecursionError):
         return []  # there is no source to look at
-    return [{"type": "finding", "job": str(job), **each} for each in found]
+    return [{"type": "finding", **each} for each in found]

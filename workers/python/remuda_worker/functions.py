@@ -1,5 +1,6 @@
 """Users' functions: imported once, and again when their files changed."""
 
+import collections
 import importlib
 import os
 import sys
@@ -40,7 +41,7 @@ def form_of(function):
 class Function:
     """One function of a user, ready to be called."""
 
-    __slots__ = ("name", "call", "form", "world", "age", "set_up", "checked")
+    __slots__ = ("name", "call", "form", "world", "age", "set_up", "findings", "told")
 
     def __init__(self, name, call, world):
         self.name = name
@@ -49,7 +50,9 @@ class Function:
         self.world = world
         self.age = world.age
         self.set_up = False  # called as process_setup
-        self.checked = False  # for the mode that it runs in
+        # Of the mode that it runs in, once it was checked; and the jobs that were told.
+        self.findings = None
+        self.told = collections.deque(maxlen=JOBS_REMEMBERED_MAX)
 
 
 # The worker itself, and what its interpreter has: a user's folder may hold

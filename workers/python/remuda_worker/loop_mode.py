@@ -199,13 +199,10 @@ class LoopMode(SideBySide):
     def on_long_step(self, driven, began, took):
         self.watchdog.on_long_step(driven, began, took)
 
-    def check(self, function, task):
-        super().check(function, task)
+    def findings_of(self, function):
         from .blocking_calls import findings_of
 
-        findings = findings_of(function, task.job)
-        if findings:
-            self.channel.send(findings)
+        return super().findings_of(function) + findings_of(function)
 
 
 class TopLevel(Driven):

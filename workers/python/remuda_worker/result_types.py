@@ -37,7 +37,7 @@ def cannot_be_json(kind):
     return not any(issubclass(kind, each) or issubclass(each, kind) for each in types)
 
 
-def finding_of(function, job):
+def finding_of(function):
     """A message, or None. The annotation may be wrong, so it is no error."""
     kind = returned_class(function.call)
     if kind is None or not cannot_be_json(kind):
@@ -49,7 +49,6 @@ def finding_of(function, job):
     return {
         "type": "finding",
         "code": "result_not_json",
-        "job": str(job),
         "text": f"'{function.name}' says that it returns {name}, which is not JSON, so "
         "each task would fail at its end: return text, numbers, lists and dicts",
         "function": function.name.partition(":")[2],

@@ -38,8 +38,8 @@ def unsafe_type(value):
     return None
 
 
-def findings_of(function, job):
-    """As messages, for what the function and its own functions use."""
+def findings_of(function):
+    """As messages without a job, for what the function and its own functions use."""
     waiting = [function.call]
     seen = set()
     findings = []
@@ -60,7 +60,7 @@ def findings_of(function, job):
                 continue
             kind = unsafe_type(value)
             if kind is not None:
-                findings.append(finding(job, each, known, name, kind))
+                findings.append(finding(each, known, name, kind))
     return findings
 
 
@@ -73,13 +73,12 @@ def names_in(code):
     return names
 
 
-def finding(job, function, known, name, kind):
+def finding(function, known, name, kind):
     file = known.get("__file__") or function.__code__.co_filename
     line = line_of(file, name) or function.__code__.co_firstlineno
     return {
         "type": "finding",
         "code": "shared_object",
-        "job": str(job),
         "text": f"'{function.__qualname__}' uses '{name}', a {kind} made once for "
         f"all threads: {UNSAFE[kind]}; make one per thread by "
         f'setup: {{{name}: "module:function"}}',

@@ -124,13 +124,10 @@ class ThreadMode(SideBySide):
                     break  # it hangs in a close of the user's
         self.flush()
 
-    def check(self, function, task):
-        super().check(function, task)
+    def findings_of(self, function):
         from .shared_objects import findings_of
 
-        findings = findings_of(function, task.job)
-        if findings:
-            self.channel.send(findings)
+        return super().findings_of(function) + findings_of(function)
 
     # The threads of tasks.
 

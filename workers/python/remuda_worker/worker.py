@@ -91,10 +91,14 @@ class Worker:
         args, kwargs = arguments_of(parameters, task.item)
         folders = self.folders_of(parameters)
         function = self.functions.get(name, folders, task.job)
-        if not function.checked:
+        if function.findings is None:
             check_form(function, self.mode)
-            self.check(function, task)
-            function.checked = True
+            self.check_gil(function, task)
+            function.findings = self.findings_of(function)
+        if function.findings and task.job not in function.told:
+            function.told.append(task.job)
+            job = str(task.job)
+            self.channel.send([{**each, "job": job} for each in function.findings])
         wanted = None
         if "setup" in parameters or "process_setup" in parameters:
 
@@ -110,12 +114,10 @@ class Worker:
             garbage.set_imports_apart()
         return Call(function, args, kwargs, wanted)
 
-    def check(self, function, task):
-        """A mode's own checks, before a function's first task."""
-        self.check_gil(function, task)
-        finding = result_types.finding_of(function, task.job)
-        if finding is not None:
-            self.channel.send([finding])
+    def findings_of(self, function):
+        """What each job that calls it is told once; modes add their own."""
+        finding = result_types.finding_of(function)
+        return [] if finding is None else [finding]
 
     def check_gil(self, function, task):
         if self.facts["gil"]:
