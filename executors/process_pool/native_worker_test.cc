@@ -121,6 +121,21 @@ TEST_F(NativeWorkerTest, ALongTaskKeepsNoneBehindIt) {
   EXPECT_EQ(Await(stuck).ending, Ending::kCancelled);
 }
 
+TEST_F(NativeWorkerTest, TasksOfMillisecondsStandInLine) {
+  options_.slots = 2;
+  Make();
+  const auto work = Work("sleep", R"({"seconds":0.01})");
+  ASSERT_TRUE(WaitUntil([&] {
+    RunMany(work, 4);
+    return executor_->capacity() == 6;
+  }));
+  RunMany(work, 40);
+  for (const auto& [id, outcome] : outcomes_) {
+    EXPECT_EQ(outcome.ending, Ending::kSucceeded) << outcome.error;
+  }
+  EXPECT_LE(Workers().size(), 2u);
+}
+
 TEST_F(NativeWorkerTest, AKilledWorkerCostsOnlyTheTaskThatRan) {
   options_.slots = 1;
   Make();

@@ -286,7 +286,7 @@ void ProcessPool::TurnEnd() {
   if (!looks_ && !groups_.empty()) Look();
   for (const auto& group : groups_) group->Flush();
   host_.Flush();
-  capacity_.store(options_.slots * (1 + service_time_.Waiting()),
+  capacity_.store(options_.slots * service_time_.EachSlotMax(),
                   std::memory_order_relaxed);
   WorkerNumbers numbers;
   for (const auto& group : groups_) group->Count(numbers);

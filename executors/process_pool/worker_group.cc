@@ -73,6 +73,11 @@ const ServiceTime& WorkerGroup::TimeOf(const PoolTask& task) const {
   return found == times_.end() ? unknown : found->second;
 }
 
+size_t WorkerGroup::MayWaitBehind(const PoolTask& task) const {
+  const ServiceTime& time = TimeOf(task);
+  return queue_.size() > options_.slots ? time.WaitingInLine() : time.Waiting();
+}
+
 void WorkerGroup::Count(WorkerNumbers& numbers) const {
   for (const auto& worker : workers_) {
     if (worker->state() == WorkerProcess::State::kStarting) {
@@ -145,7 +150,7 @@ WorkerProcess* WorkerGroup::NextToFeed(size_t free, bool only_idle) {
 // when it dies have to be sent again.
 size_t WorkerGroup::HeldMax(const WorkerProcess& worker) const {
   const size_t most =
-      std::min(worker.credits(), 1 + TimeOf(*queue_.front()).Waiting());
+      std::min(worker.credits(), 1 + MayWaitBehind(*queue_.front()));
   if (spare_count_.Wanted(loop_.Now()) == 0) return most;
   return std::min(most, std::max<size_t>(kTrustMin, worker.tasks_done()));
 }
@@ -153,7 +158,7 @@ size_t WorkerGroup::HeldMax(const WorkerProcess& worker) const {
 bool WorkerGroup::HasRoom(const WorkerProcess& worker) const {
   // The one that runs may be of another job, and a long one.
   return worker.held().size() < HeldMax(worker) &&
-         TimeOf(*worker.held().front()).Waiting() > 0;
+         MayWaitBehind(*worker.held().front()) > 0;
 }
 
 // Gives it tasks of one job from the front of the queue, as many as it should

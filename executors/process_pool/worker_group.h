@@ -99,6 +99,8 @@ class WorkerGroup : public WorkerProcess::Owner {
   uint64_t MemoryBytesMax() const;
   bool ShouldRetire(const WorkerProcess& worker, bool weigh) const;
   const ServiceTime& TimeOf(const PoolTask& task) const;
+  // How many tasks may wait in its worker while it runs.
+  size_t MayWaitBehind(const PoolTask& task) const;
 
   EventLoop& loop_;
   ProcessHost& host_;
