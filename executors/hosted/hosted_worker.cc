@@ -255,8 +255,9 @@ void HostedWorker::EndTask(HostedTask& task, const WorkerResult& result,
   if (outcome.usage.cpu.has_value()) {
     *outcome.usage.cpu /= static_cast<int64_t>(result.count);
   }
-  if (outcome.usage.loop_wait.has_value()) {
-    *outcome.usage.loop_wait /= static_cast<int64_t>(result.count);
+  for (auto* of_all :
+       {&outcome.usage.loop_wait, &outcome.usage.run_queue_delay}) {
+    if (of_all->has_value()) **of_all /= static_cast<int64_t>(result.count);
   }
   Complete(outcome.usage, wall);
   outcome.output = result.output;

@@ -91,6 +91,58 @@ TEST(SeenWaits, WhatWaitsForOthersWouldWaitElsewhereToo) {
   EXPECT_NEAR(GainOn(kProcessPool, work).middle, 1.0 / 21, 0.01);
 }
 
+// As measured beside two programs that compute: the loops had a third of the
+// cores, and tasks waited for turns that took as long as that made them.
+TEST(SeenWaits, LoopsThatOthersKeepFromACoreGainNothingSure) {
+  const Needs needs = {.locked = 0.0012, .waits = 0.02};
+  WorkToJudge work = WorkOf(
+      needs, {.executor = kAsync, .at_once = 80, .cores = 0.64, .processes = 2},
+      2'000);
+  work.cores = 2;
+  work.concurrency = 100;
+  work.evidence.slots = {10'000, 64, 2};
+  SeeTurns(needs, work.evidence);
+  EXPECT_EQ(Judge(work).code, VerdictCode::kMove) << "or this shows nothing";
+  work.evidence.run_queue_delay = {
+      .attempts = work.evidence.attempts,
+      .sum = RealSeconds(0.0024) * work.evidence.attempts,
+      .wall = work.evidence.wall};
+  const Verdict verdict = Judge(work);
+  EXPECT_NE(verdict.code, VerdictCode::kMove);
+  EXPECT_LE(GainOn(kThreadPool, work).low, 1);
+}
+
+TEST(SeenWaits, ALoopThatSleepsIsNotCrowdedByItsWakeUps) {
+  const Needs needs = {.locked = 0.0001, .waits = 0.1};
+  WorkToJudge work = WorkOf(needs, {.executor = kAsync, .at_once = 50}, 2'000);
+  work.concurrency = 50;
+  const Interval before = GainOn(kProcessPool, work);
+  work.evidence.run_queue_delay = {
+      .attempts = work.evidence.attempts,
+      .sum = RealSeconds(0.00005) * work.evidence.attempts,
+      .wall = work.evidence.wall};
+  EXPECT_NEAR(GainOn(kProcessPool, work).middle, before.middle, 0.001);
+}
+
+// Each wait wakes a thread or a process there, where a loop has others to run.
+TEST(SeenWaits, CoroutinesThatWaitOftenCostMoreOnTheirOwn) {
+  WorkToJudge work = BusyLoops({.locked = 0.001, .waits = 0.001});
+  const double alone = GainOn(kThreadPool, work).middle;
+  const auto waits_often = [&](double often) {
+    work.evidence.switches_voluntary = {.attempts = work.evidence.attempts,
+                                        .sum = often * work.evidence.attempts,
+                                        .wall = work.evidence.wall};
+    return GainOn(kThreadPool, work);
+  };
+  const Interval few = waits_often(1);
+  EXPECT_LT(few.middle, alone);
+  const Interval many = waits_often(10);
+  EXPECT_NEAR(many.middle / alone, 1.06 / 2.16, 0.05);
+  EXPECT_LT(many.low, few.low);
+  work.is_python = false;
+  EXPECT_NEAR(waits_often(10).middle, waits_often(1).middle, 0.001);
+}
+
 TEST(SeenWaits, PredictionsAreNearTheTruth) {
   int near = 0;
   int all = 0;

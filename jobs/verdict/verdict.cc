@@ -23,6 +23,17 @@ constexpr double kTasksPerLoopWorker = 16;
 constexpr std::array<double, kExecutorKinds> kOverheadSeconds = {60e-6, 60e-6,
                                                                  40e-6};
 
+// What a coroutine costs on a loop of its own, beside one that it shares: once,
+// and for each wait, as nothing else runs meanwhile and the thread or process
+// has to be woken. Measured on two virtual cores with the zoo's coroutines;
+// other machines may need half of it or half as much again.
+struct OwnLoopCost {
+  double once;
+  double for_each_wait;
+};
+constexpr OwnLoopCost kOwnLoopOfThread = {0.10e-3, 0.10e-3};
+constexpr OwnLoopCost kOwnLoopOfProcess = {0.30e-3, 0.20e-3};
+
 // What the formulas leave out: caches, memory bandwidth, the worker's own
 // threads.
 constexpr double kModelError = 0.08;
@@ -261,10 +272,14 @@ double ErrorOf(const Evidence& evidence) {
 }
 
 // Ready without a core, as a share of all the time in which it was ready; 0
-// where that is next to nothing of what it took.
-double Crowding(const Measures& measures) {
+// where that is next to nothing of what it took. What shares a loop is ready
+// without one for its own steps alone: there it is the loops that stand in the
+// queue.
+double Crowding(const WorkToJudge& work, const Measures& measures) {
   const double queue = measures.queue.value_or(0);
-  if (queue < kQueueNoticed) return 0;
+  const double noticed =
+      work.executor == kAsync ? queue * measures.at_once : queue;
+  if (noticed < kQueueNoticed) return 0;
   const double ready = *measures.cpu + queue;
   return ready > 0 ? queue / ready : 0;
 }
@@ -272,7 +287,7 @@ double Crowding(const Measures& measures) {
 // The cores that it gets there, if others want them too.
 Interval CrowdedCores(const WorkToJudge& work, const Measures& measures,
                       Interval cores) {
-  const double crowding = Crowding(measures);
+  const double crowding = Crowding(work, measures);
   if (crowding <= kQueueMax) return cores;
   const double used = measures.cores_used;
   // Who is ready gets so much of a core as now, if all goes well; perhaps it
@@ -318,6 +333,20 @@ double FilledOf(const WorkToJudge& work, const Measures& measures) {
   return std::min(filled, 1.0);
 }
 
+// What it would cost more there, in seconds, as each coroutine has a loop.
+Interval OwnLoopOf(const WorkToJudge& work, ExecutorKind kind) {
+  const Known<double>& waits = work.evidence.switches_voluntary;
+  if (!work.is_python || work.executor != kAsync || kind == kAsync ||
+      waits.attempts <= 0) {
+    return {};
+  }
+  const OwnLoopCost& cost =
+      kind == kThreadPool ? kOwnLoopOfThread : kOwnLoopOfProcess;
+  const double middle =
+      cost.once + waits.sum / waits.attempts * cost.for_each_wait;
+  return {middle / 2, middle, middle * 1.5};
+}
+
 Interval GainOn(const WorkToJudge& work, const Measures& measures,
                 ExecutorKind kind) {
   const double most = AtOnceMax(work, kind);
@@ -335,12 +364,18 @@ Interval GainOn(const WorkToJudge& work, const Measures& measures,
   const double now = measures.per_second;
   const double error = ErrorOf(work.evidence);
   const double filled = FilledOf(work, measures);
-  const auto gain = [&](double each, double of_cores, double of_loops) {
-    return std::min({most / each, of_cores / cpu, of_loops}) / now;
+  const Interval own = OwnLoopOf(work, kind);
+  const auto gain = [&](double each, double of_cores, double of_loops,
+                        double more) {
+    return std::min({most / (each + more), of_cores / (cpu + more), of_loops}) /
+           now;
   };
-  return {.low = gain(alone.high, cores.low, loops.low) * filled * (1 - error),
-          .middle = gain(alone.middle, cores.middle, loops.middle) * filled,
-          .high = gain(alone.low, cores.high, loops.high) * (1 + error)};
+  return {
+      .low = gain(alone.high, cores.low, loops.low, own.high) * filled *
+             (1 - error),
+      .middle =
+          gain(alone.middle, cores.middle, loops.middle, own.middle) * filled,
+      .high = gain(alone.low, cores.high, loops.high, own.low) * (1 + error)};
 }
 
 Interval MemoryOn(const WorkToJudge& work, const Measures& measures,
@@ -375,7 +410,7 @@ Bound BoundOf(const WorkToJudge& work, const Measures& measures) {
     const bool all = cores >= static_cast<double>(work.cores);
     return work.executor == kAsync && !all ? Bound::kLoop : Bound::kCores;
   }
-  if (Crowding(measures) > 0.3) return Bound::kMachine;
+  if (Crowding(work, measures) > 0.3) return Bound::kMachine;
   if (measures.other.value_or(0) >= 0.5) return Bound::kWaits;
   return Bound::kUnknown;
 }

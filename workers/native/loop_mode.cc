@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -20,6 +21,7 @@
 #include "workers/native/modes.h"
 #include "workers/native/plugin_loop.h"
 #include "workers/native/result_batch.h"
+#include "workers/native/run_queue.h"
 #include "workers/native/thread_cpu_time.h"
 
 namespace remuda {
@@ -110,6 +112,8 @@ class LoopMode : private PluginLoop::Owner {
   Duration in_steps_ = Duration::zero();
   Duration cpu_ = ThreadCpuTime();
   double cpu_share_ = 1.0;
+  RunQueue run_queue_;
+  std::optional<double> queue_share_;  // without a processor; of the same steps
 
   // Of the turn before this one.
   MonotonicTime turn_ended_;
@@ -270,14 +274,19 @@ void LoopMode::OnTaskEnded(LoopTask& task) {
   owners_free_.push_back(held.owner);
   const std::string log = held.voice().TakeLog();
   if (!log.empty()) logs_ += WorkerFrame(log);
-  const std::chrono::duration<double, std::nano> cpu =
-      held.in_steps * cpu_share_;
+  const auto part = [&](double share) {
+    return std::chrono::duration_cast<Duration>(
+        std::chrono::duration<double, std::nano>(held.in_steps * share));
+  };
+  std::optional<Duration> queued;
+  if (queue_share_) queued = part(*queue_share_);
   const MonotonicTime now = clock_.Now();
   if (results_.empty()) oldest_result_ = now;
   results_.Add(
       held.number, held.TakeResult(),
       {.wall = now - held.began,
-       .cpu = std::chrono::duration_cast<Duration>(cpu),
+       .cpu = part(cpu_share_),
+       .run_queue = queued,
        .loop_wait = std::clamp(
            held.waited, Duration::zero(),
            std::max(Duration::zero(), now - held.began - held.in_steps))});
@@ -309,6 +318,10 @@ void LoopMode::MeasureShare() {
   const std::chrono::duration<double> held = in_steps_;
   cpu_share_ = std::clamp(used / held, 0.0, 1.0);
   cpu_ = cpu;
+  if (const std::optional<Duration> waited = run_queue_.SinceLast()) {
+    const std::chrono::duration<double> queued = *waited;
+    queue_share_ = std::min(1.0, queued / held);
+  }
   in_steps_ = Duration::zero();
 }
 

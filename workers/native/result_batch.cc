@@ -22,13 +22,20 @@ void ResultBatch::Add(uint64_t number, HandlerResult result,
 
 void ResultBatch::AddReturned(uint64_t number) { Append(number, {}, true, {}); }
 
+// Whether both add up to something that can be shared out by their number: what
+// was looked at for one task alone cannot.
+bool ResultBatch::AddUp(const Times& one, const Times& other) {
+  const bool both = one.run_queue && other.run_queue;
+  const bool neither = !one.run_queue && !other.run_queue;
+  if (one.loop_wait.has_value() != other.loop_wait.has_value()) return false;
+  return neither || (both && one.loop_wait);
+}
+
 void ResultBatch::Append(uint64_t number, HandlerResult result,
                          bool is_returned, const Times& times) {
   const Range* last = ranges_.empty() ? nullptr : &ranges_.back();
   if (last == nullptr || last->first + last->count != number ||
-      last->is_returned != is_returned || last->times.run_queue ||
-      times.run_queue ||
-      last->times.loop_wait.has_value() != times.loop_wait.has_value() ||
+      last->is_returned != is_returned || !AddUp(last->times, times) ||
       last->result.ending != result.ending ||
       last->result.output != result.output ||
       last->result.error != result.error) {
@@ -37,13 +44,15 @@ void ResultBatch::Append(uint64_t number, HandlerResult result,
                        .is_returned = is_returned,
                        .result = std::move(result),
                        .times = {}});
-    if (times.loop_wait) ranges_.back().times.loop_wait = Duration::zero();
+    Times& sums = ranges_.back().times;
+    if (times.run_queue) sums.run_queue = Duration::zero();
+    if (times.loop_wait) sums.loop_wait = Duration::zero();
   }
   Range& range = ranges_.back();
   ++range.count;
   range.times.wall += times.wall;
   range.times.cpu += times.cpu;
-  range.times.run_queue = times.run_queue;
+  if (times.run_queue) *range.times.run_queue += *times.run_queue;
   if (times.loop_wait) *range.times.loop_wait += *times.loop_wait;
   ++tasks_;
 }

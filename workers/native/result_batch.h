@@ -18,7 +18,8 @@ class ResultBatch {
   struct Times {
     Duration wall = Duration::zero();
     Duration cpu = Duration::zero();
-    std::optional<Duration> run_queue = {};  // of one that was worth a look
+    // Of one that was worth a look; on a loop a part of each.
+    std::optional<Duration> run_queue = {};
     std::optional<Duration> loop_wait = {};  // of those on a loop
   };
 
@@ -43,6 +44,7 @@ class ResultBatch {
     Times times;
   };
 
+  static bool AddUp(const Times& one, const Times& other);
   static const char* EndingName(const Range& range);
   void Append(uint64_t number, HandlerResult result, bool is_returned,
               const Times& times);

@@ -53,6 +53,19 @@ async def a_hang(name, **_):
     await a_start(name)
     await asyncio.sleep(600)
 
+async def a_hang_while_it_starts(name, until):
+    class Slow(subprocess.Popen):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            while not pathlib.Path(HOME, until).exists():
+                time.sleep(0.01)
+
+    subprocess.Popen, fast = Slow, subprocess.Popen
+    try:
+        await a_hang(name)
+    finally:
+        subprocess.Popen = fast
+
 async def a_wait(name, until):
     await a_start(name)
     while not pathlib.Path(HOME, until).exists():
@@ -182,6 +195,16 @@ class ThreadModeTest(Neighbours, Descendants, WorkerTest):
 class LoopModeTest(Neighbours, Descendants, WorkerTest):
     mode = "loop"
     prefix = "a_"
+
+    def test_what_is_being_started_ends_too(self):
+        number = self.begin("hang_while_it_starts", "x", "go on")
+        started = [self.process("x.shell"), self.process("x.child")]
+        self.worker.cancel(number)
+        with open(self.file("go on"), "w"):
+            pass
+        self.assertEqual(self.worker.end_of(number)["ending"], "cancelled")
+        for pid in started:
+            self.assert_gone(pid)
 
 
 def prctl_subreaper():

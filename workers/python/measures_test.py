@@ -80,6 +80,10 @@ class LoopModeTest(WorkerTest):
             self.assertLessEqual(end["loop_wait_ns"], end["wall_ns"])
         wait = sum(end["loop_wait_ns"] for end in ends)
         self.assertGreater(wait, sum(end["wall_ns"] for end in ends) / 2)
+        # It sleeps once.
+        self.assertEqual({end["switches_voluntary"] for end in ends}, {1})
+        # By the last one the loop has measured itself.
+        self.assertLessEqual(ends[-1]["run_queue_ns"], ends[-1]["wall_ns"])
 
     def test_tasks_that_wait_do_not(self):
         for function in ("m:awaits", "m:awaits_often"):

@@ -30,14 +30,33 @@ def spare_children(thread):
 
 def note_programs(loop):
     """From now on the tasks of this loop know what they have started."""
+    import asyncio
 
     def noting(start):
         async def started(*args, **kwargs):
-            transport, protocol = await start(*args, **kwargs)
             task = current.get()
-            if task is not None:
+            if task is None:
+                return await start(*args, **kwargs)
+            # Who is stopped meanwhile has perhaps a program that runs already.
+            starting = asyncio.ensure_future(start(*args, **kwargs))
+            cancelled = None
+            while not starting.done():
+                try:
+                    await asyncio.shield(starting)
+                except asyncio.CancelledError as error:
+                    cancelled = cancelled or error
+                except Exception:
+                    break
+            if cancelled is None:
+                transport, protocol = starting.result()
                 task.programs = [*running(task.programs), transport]
-            return transport, protocol
+                return transport, protocol
+            if not starting.cancelled() and starting.exception() is None:
+                transport, _ = starting.result()
+                if task.stop_sent:
+                    end_tree(transport.get_pid())
+                transport.close()
+            raise cancelled
 
         return started
 

@@ -80,6 +80,7 @@ class Driven(collections.abc.Coroutine):
             numbers[0] = 0
             took = _now() - began
             task.held_ns += took
+            task.steps += 1
             step.held_ns += took
             if took > COMPUTES_NS:
                 step.computed_ns += took
@@ -101,6 +102,7 @@ class Driven(collections.abc.Coroutine):
             numbers[0] = 0
             took = _now() - began
             task.held_ns += took
+            task.steps += 1
             step.held_ns += took
             if took > COMPUTES_NS:
                 step.computed_ns += took

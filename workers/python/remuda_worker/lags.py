@@ -30,7 +30,10 @@ class Lags:
         self.on_full = on_full  # called while the loop is full
         self.armed = False
         self.latest = collections.deque(maxlen=LAGS_MAX)
-        self.cpu_share = 1.0  # of a step's time, by the last measurement
+        # Of a step's time, by the last measurement: on a processor, and without one
+        # while it was ready; None: not known.
+        self.cpu_share = 1.0
+        self.queue_share = None
         self.full_steps = 0
         self.due = 0.0
         self.run_queue = RunQueue(threading.get_native_id())
@@ -59,7 +62,10 @@ class Lags:
         self.latest.append((now, lag))
         if step.held_ns > 1_000_000:
             self.cpu_share = min(1.0, (cpu - self.cpu) / step.held_ns)
-        waited = self.run_queue.since_last() or 0  # for a processor
+        waited = self.run_queue.since_last()  # for a processor
+        if step.held_ns > 1_000_000 and waited is not None:
+            self.queue_share = min(1.0, waited / step.held_ns)
+        waited = waited or 0
         computed = min(step.computed_ns - waited, cpu - self.cpu)
         if computed > FULL_SHARE * (now - self.at - waited):
             self.full_steps += step.computed

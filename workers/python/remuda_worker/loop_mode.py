@@ -173,6 +173,10 @@ class LoopMode(SideBySide):
     def note(self, task, ending):
         if task.began:
             ending["cpu_ns"] = int(task.held_ns * self.lags.cpu_share)
+            if self.lags.queue_share is not None:
+                ending["run_queue_ns"] = int(task.held_ns * self.lags.queue_share)
+            # Before each step but the first it, or a child, waited for something.
+            ending["switches_voluntary"] = max(0, task.steps - 1)
             if self.turns.are_known:
                 rest = time.monotonic_ns() - task.began - task.held_ns
                 ending["loop_wait_ns"] = max(0, min(task.turn_ns, rest))

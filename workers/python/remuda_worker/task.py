@@ -31,6 +31,7 @@ class Task:
         "runner",  # what runs it: a thread, or the asyncio task
         "told",  # when progress was last told
         "held_ns",  # how long its steps have taken
+        "steps",  # how many there were
         "turn_ns",  # how long they have waited for their turn on the loop
         "files",  # how many of its results are files
         "programs",  # what asyncio has started for it
@@ -51,7 +52,7 @@ class Task:
         self.streams = None
         self.runner = None
         self.told = 0.0
-        self.held_ns = self.turn_ns = 0
+        self.held_ns = self.turn_ns = self.steps = 0
         self.files = 0
         self.programs = ()
 
