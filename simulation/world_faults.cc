@@ -43,6 +43,8 @@ AgentLimits World::DrawLimits(uint64_t slots) {
                                             : 1 + random_.Below(4);
   limits.wait_max = Between(milliseconds(50), seconds(2));
   limits.begun_pause = Between(Duration(0), milliseconds(100));
+  limits.results_pace = {.pause = Between(Duration(0), milliseconds(100)),
+                         .enough = 1 + random_.Below(64)};
   return limits;
 }
 

@@ -64,7 +64,8 @@ std::string ErrorOf(const RunningAttempt& running, Ending ending,
 AgentCore::AgentCore(AgentCoreOptions options)
     : options_(std::move(options)),
       registration_(RunningAttempts::kKillGrace, options_.backoff_spread,
-                    options_.start) {
+                    options_.start),
+      pace_(options_.limits.results_pace) {
   for (const ExecutorOffer& offer : options_.executors) {
     std::optional<Lane>& lane = lanes_[PlaceOf(offer.kind)];
     CHECK(!lane.has_value());
@@ -271,6 +272,7 @@ void AgentCore::AcceptNew(const WaitingRange& range, const IndexRange& part,
 
 void AgentCore::Fail(const AgentTime& now, ExecutorKind executor,
                      const FencedRange& tasks, const std::string& why) {
+  pace_.OnEnded(ResultsPace::Haste::kAwaited);
   for (uint64_t i = 0; i < tasks.tasks.count; ++i) {
     results_.Add(executor, tasks.job,
                  {.task = tasks.tasks.first + i,
@@ -287,6 +289,7 @@ void AgentCore::HandBack(ExecutorKind executor, const FencedRange& tasks,
     counters_.executors[PlaceOf(executor)].not_started += tasks.tasks.count;
   }
   handed_back_.Add(tasks);
+  pace_.OnEnded(ResultsPace::Haste::kAwaited);
   results_.AddNotStarted(executor, tasks, ending);
 }
 
@@ -480,6 +483,13 @@ void AgentCore::EndedAttempt(const AgentTime& now,
     record.error = ErrorOf(running, ending, std::move(record.error));
   }
   if (outcome.log_path.empty()) {
+    // A job's last tasks, or what is not short, someone may wait for.
+    const Lane* lane = LaneOf(running.executor);
+    const bool more_is_due = lane != nullptr &&
+                             lane->waiting.by_work().contains(running.work) &&
+                             lane->credit.BacklogOf(running.work) > 0;
+    pace_.OnEnded(more_is_due ? ResultsPace::Haste::kMoreIsDue
+                              : ResultsPace::Haste::kAwaited);
     results_.Add(running.executor, outcome.id.job, std::move(record));
   } else {
     uploads_.Add(running.executor, outcome.id.job, std::move(record),

@@ -20,6 +20,7 @@
 #include "agent/core/outbox.h"
 #include "agent/core/registration.h"
 #include "agent/core/results_builder.h"
+#include "agent/core/results_pace.h"
 #include "agent/core/running_attempts.h"
 #include "agent/core/waiting_work.h"
 #include "base/clock.h"
@@ -38,6 +39,7 @@ struct AgentLimits {
   // Ends that wait for an ack before they leave without it.
   size_t batches_max = 64;
   size_t pending_bytes_max = 384u << 10;
+  ResultsPace::Limits results_pace = {};
   // Ranges remembered for results on their way; above it nothing starts.
   size_t unacked_ranges_max = 64 * 1024;
   // Ranges in one Hello; waiting work that would need more is given up.
@@ -226,8 +228,8 @@ class AgentCore {
   Term term_;
   bool heir_ = false;  // no Welcome yet, and something was inherited
   uint64_t last_grant_ = 0;
-  std::optional<MonotonicTime> gathered_since_;  // results not yet packed
-  std::optional<MonotonicTime> keep_at_;         // looks for what to keep
+  ResultsPace pace_;                      // of results not yet packed
+  std::optional<MonotonicTime> keep_at_;  // looks for what to keep
   uint64_t keep_up_to_ = 0;
   MonotonicTime turn_at_{};
   std::optional<MonotonicTime> lease_end_;  // told last
@@ -241,9 +243,7 @@ class AgentCore {
   std::optional<MonotonicTime> drain_deadline_;
   bool evicting_ = false;
   bool over_ = false;
-
-  // Of the turn in progress.
-  AgentOutput output_;
+  AgentOutput output_;  // of the turn in progress
 };
 
 }  // namespace remuda

@@ -66,6 +66,42 @@ TEST(AgentCoreBacklogTest, SaysWhatWorkIsShort) {
   EXPECT_EQ(beats.back().credits[0].tasks, 4 + beats.back().backlogs[0].tasks);
 }
 
+TEST(AgentCoreBacklogTest, EndsOfShortWorkLeaveTogetherWhileMoreOfItWaits) {
+  Harness harness;
+  harness.Register();
+  LearnThatJobOneIsShort(harness, 400);
+  harness.TakeRunsAndAck();
+  harness.Grant({}, {Harness::Range(1, 1'000, 100)});
+  // Four a millisecond, which are confirmed at once when they have left.
+  size_t messages = 0;
+  for (int i = 0; i < 20; ++i) {
+    harness.Advance(milliseconds(1));
+    messages += harness.Take<Results>().size();
+    harness.AckAll();
+  }
+  EXPECT_LE(harness.core().gauges(harness.now()).held, 60u);
+  EXPECT_GE(messages, 2u);
+  EXPECT_LE(messages, 3u);
+  // When none waits for a slot, each of the last ones leaves as it ends.
+  harness.Advance(milliseconds(4));
+  harness.AckAll();
+  harness.Advance(milliseconds(1));
+  harness.AckAll();
+  EXPECT_EQ(harness.core().gauges(harness.now()).held, 0u);
+}
+
+TEST(AgentCoreBacklogTest, TheEndOfALoneTaskLeavesAtOnce) {
+  Harness harness;
+  harness.Register();
+  LearnThatJobOneIsShort(harness, 400);
+  harness.TakeRunsAndAck();
+  for (uint64_t task = 0; task < 3; ++task) {
+    harness.Grant({}, {Harness::Range(1, 1'000 + task, 1)});
+    harness.Advance(milliseconds(1));
+    EXPECT_EQ(harness.TakeRunsAndAck().size(), 1u);
+  }
+}
+
 TEST(AgentCoreBacklogTest, UnknownWorkOnAllSlotsTakesTheCreditBackAtOnce) {
   Harness harness;
   harness.Register();

@@ -67,6 +67,7 @@ void AgentCore::KeepOld(MonotonicTime now, AgentOutput& output) {
 void AgentCore::MoveLogs() {
   for (LogUploads::Finished& done : uploads_.TakeFinished()) {
     output_.folders_to_delete.push_back(std::move(done.folder));
+    pace_.OnEnded(ResultsPace::Haste::kAwaited);
     results_.Add(done.executor, done.job, std::move(done.record));
   }
 }
@@ -371,19 +372,17 @@ void AgentCore::KeepStartable(MonotonicTime now, ExecutorKind executor,
 }
 
 void AgentCore::PackResults(MonotonicTime now, AgentOutput& output) {
-  if (results_.empty()) {
-    gathered_since_.reset();
-    return;
-  }
-  if (!gathered_since_.has_value()) gathered_since_ = now;
-  // At once when the coordinator owes no ack; otherwise ends gather, so that
-  // one commit over there confirms many of them.
-  const bool leaves = outbox_.unacked() == 0 ||
-                      results_.batches() >= options_.limits.batches_max ||
-                      results_.bytes() >= options_.limits.pending_bytes_max ||
-                      now - *gathered_since_ >= KeepPatience();
+  if (results_.empty()) return;
+  pace_.OnGathered(now);
+  // Ends gather while the coordinator owes an ack, or while more of the same
+  // are due, so that one commit over there confirms many of them.
+  const bool leaves =
+      (outbox_.unacked() == 0 && !(takes_work() && pace_.MayWait(now))) ||
+      results_.batches() >= options_.limits.batches_max ||
+      results_.bytes() >= options_.limits.pending_bytes_max ||
+      now - *pace_.since() >= KeepPatience();
   if (!leaves) return;
-  gathered_since_.reset();
+  pace_.OnPacked(now);
   if (outbox_.unacked() == 0 && registration_.registered()) ToldBegun(now);
   for (ResultsBuilder::Message& message : results_.Take()) {
     ++counters_.result_messages;
@@ -457,7 +456,11 @@ std::optional<MonotonicTime> AgentCore::next_time() const {
     next = next.has_value() ? std::min(*next, *time) : time;
   };
   sooner(running_.next_time());
-  if (gathered_since_.has_value()) sooner(*gathered_since_ + KeepPatience());
+  if (pace_.since().has_value()) {
+    sooner(*pace_.since() + KeepPatience());
+    // An ack that is awaited brings a turn by itself.
+    if (outbox_.unacked() == 0) sooner(pace_.due());
+  }
   sooner(keep_at_);
   for (const std::optional<Lane>& lane : lanes_) {
     if (lane.has_value()) sooner(ShedTime(*lane));

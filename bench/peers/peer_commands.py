@@ -16,7 +16,7 @@ class Xargs(Peer):
     settings = f"-P {AT_ONCE} -n 1"
     durability = "none: nothing is recorded"
     encryption = "none needed: no network"
-    forms = {"command": "a line each"}
+    forms = {"command": "a line each; no output kept, no status told apart"}
     reasons = ONLY_COMMANDS
     words = ("xargs", "-P", str(AT_ONCE), "-n", "1", "/bin/true")
 
@@ -29,6 +29,7 @@ class Xargs(Peer):
 class GnuParallel(Xargs):
     label = "GNU Parallel"
     packages = ("parallel",)
+    forms = {"command": "a line each; output kept until the end"}
     programs = ("parallel",)
     settings = f"-j {AT_ONCE}, no log"
     words = ("parallel", "--will-cite", "-j", str(AT_ONCE), "/bin/true")

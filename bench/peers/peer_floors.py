@@ -68,11 +68,18 @@ class Appends(Floor):
 
 
 class Spawns(Floor):
-    label = "floor: posix_spawn loop"
-    settings = "4 at once, waited for"
+    label = "floor: posix_spawn loop, 2 at once"
+    settings = "waited for; no output kept, no group, session or folder each"
     durability = "none"
-    figure = "spawns_per_second_4_at_once"
+    figure = "spawns_per_second_2_at_once"
+    forms = {"command": "as many at once as Remuda has slots"}
     reasons = {work: NOT_ITS for work in ("array", "single", "one", "python")}
 
     def command(self, _):
         return self.rate()
+
+
+class SpawnsOfFour(Spawns):
+    label = "floor: posix_spawn loop, 4 at once"
+    figure = "spawns_per_second_4_at_once"
+    forms = {"command": "twice as many as Remuda has slots"}

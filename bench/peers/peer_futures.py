@@ -50,7 +50,8 @@ class ProcessPool(InPython):
     kind = "processes"
     settings = "2 processes"
     forms = {"array": "map, chunksize 64", "single": "submit",
-             "python": "map, chunksize 64", "command": "map, chunksize 8"}
+             "python": "map, chunksize 64",
+             "command": "map, chunksize 8, posix_spawn; no output kept"}
 
 
 class ProcessPoolSubmit(InPython):
@@ -70,7 +71,7 @@ class ThreadPool(InPython):
     kind = "threads"
     settings = "2 threads"
     forms = {"array": "map", "single": "submit", "python": "map",
-             "command": "map, posix_spawn"}
+             "command": "map, posix_spawn; no output kept"}
 
 
 class Asyncio(InPython):
@@ -79,4 +80,4 @@ class Asyncio(InPython):
     settings = "one loop, Python's own"
     forms = {"array": "gather, 10,000 at once", "single": "create_task",
              "python": "gather, 10,000 at once",
-             "command": "create_subprocess_exec, 4 at once"}
+             "command": "create_subprocess_exec, 4 at once; no output kept"}

@@ -24,7 +24,8 @@ class Remuda(Peer):
                 f"shipped; {IN_FLIGHT} submissions on their way")
     durability = "every acceptance, grant and result: SQLite, FULL"
     forms = {"array": "a range", "single": "a job each",
-             "one": "a job, watched", "command": "a range",
+             "one": "a job, watched",
+             "command": "a range; output, status and usage of each recorded",
              "python": "a range"}
 
     def __enter__(self):

@@ -5,7 +5,8 @@ from peer_bullmq import BullMq, BullMqDurable
 from peer_celery import Celery, CeleryThreads
 from peer_commands import GnuParallel, GnuParallelJobLog, Xargs
 from peer_dask import Dask
-from peer_floors import Appends, Relay, Spawns, SqliteBatches
+from peer_floors import (Appends, Relay, Spawns, SpawnsOfFour,
+                         SqliteBatches)
 from peer_futures import Asyncio, ProcessPool, ProcessPoolSubmit, ThreadPool
 from peer_gearman import Gearman, GearmanSqlite
 from peer_graphile import Graphile
@@ -18,7 +19,7 @@ SYSTEMS = (
     BullMq, BullMqDurable, Graphile, Celery, CeleryThreads, Dask,
     ProcessPool, ProcessPoolSubmit, ThreadPool, Asyncio,
     Xargs, GnuParallel, GnuParallelJobLog,
-    Relay, SqliteBatches, Appends, Spawns,
+    Relay, SqliteBatches, Appends, Spawns, SpawnsOfFour,
 )
 
 

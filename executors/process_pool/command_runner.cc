@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -25,7 +26,12 @@ constexpr size_t kReadPerTurnMax = size_t{256} << 10;
 
 // Pipes are watched from then on; a command that is over sooner is read once,
 // at its end. What it prints meanwhile fills a pipe of 64 KiB at most.
-constexpr Duration kUnwatchedMax = std::chrono::milliseconds(2);
+constexpr Duration kUnwatchedMax = std::chrono::milliseconds(10);
+
+// After a command that printed so much, pipes are watched from the beginning
+// for so many commands: the next may print as much, and would wait.
+constexpr uint64_t kMuchOutputBytes = uint64_t{32} << 10;
+constexpr size_t kWatchedAtOnce = 64;
 
 // What it prints into a pipe when its readers fall behind; the rest it keeps.
 constexpr size_t kPipeBytesMax = size_t{1} << 20;
@@ -163,8 +169,22 @@ absl::Status CommandRunner::Launch(Run& run, Turn turn) {
   run.process = host_.Start(
       std::move(start),
       [this, id = attempt.id](const ProcessEnd& end) { OnEnded(id, end); });
-  run.watch_timer = loop_.RunAfter(kUnwatchedMax, [this, &run] { Watch(run); });
+  if (turn == Turn::kNow) Began(run);
   return absl::OkStatus();
+}
+
+void CommandRunner::Begin(const PoolTask& task) {
+  const auto found = runs_.find(task.attempt.id);
+  if (found != runs_.end()) Began(*found->second);
+}
+
+void CommandRunner::Began(Run& run) {
+  if (watch_at_once_ > 0) {
+    --watch_at_once_;
+    Watch(run);
+    return;
+  }
+  run.watch_timer = loop_.RunAfter(kUnwatchedMax, [this, &run] { Watch(run); });
 }
 
 void CommandRunner::Watch(Run& run) {
@@ -244,6 +264,9 @@ void CommandRunner::Finish(std::unique_ptr<Run> run,
     }
   }
   ClosePipes(*run);
+  if (std::max(run->out.bytes(), run->err.bytes()) > kMuchOutputBytes) {
+    watch_at_once_ = kWatchedAtOnce;
+  }
   Outcome outcome = OutcomeOf(*run, exited);
   NoteKept(*run);
   if (outcome.ending == Ending::kSucceeded &&

@@ -45,6 +45,9 @@ class CommandRunner {
   // will be no process, of which Left would hear.
   bool Start(PoolTask& task, Turn turn);
 
+  // The turn of one that was started with kNext has come.
+  void Begin(const PoolTask& task);
+
   // SIGTERM to its process group, or SIGKILL to its whole tree. One whose turn
   // has not come ends as one that was not started.
   void Stop(PoolTask& task, CancelMode mode);
@@ -53,6 +56,7 @@ class CommandRunner {
   struct Run;
 
   absl::Status Launch(Run& run, Turn turn);
+  void Began(Run& run);
   void Watch(Run& run);
   void OnReadable(Run& run, int stream);
   void OnEnded(AttemptId id, const ProcessEnd& end);
@@ -72,6 +76,7 @@ class CommandRunner {
   WorkFolders folders_;
   absl::flat_hash_map<AttemptId, std::unique_ptr<Run>> runs_;
   OutputMover mover_;
+  size_t watch_at_once_ = 0;  // so many more
   bool losing_output_ = false;
 };
 

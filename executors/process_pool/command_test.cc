@@ -251,6 +251,30 @@ TEST_F(CommandTest, FiveHundredCommands) {
   }
 }
 
+// More than a pipe holds, so that nobody ends who is not read.
+TEST_F(CommandTest, AHundredThatPrintMuch) {
+  Make();
+  const auto work = Work("command", Shell("head -c 200000 /dev/zero"));
+  size_t started = 0;
+  while (started < 100) {
+    std::vector<Attempt> batch;
+    const size_t room = executor_->capacity();
+    while (batch.size() < room && started + batch.size() < 100) {
+      batch.push_back(Next(work));
+    }
+    started += batch.size();
+    ASSERT_TRUE(executor_->Start(batch).ok());
+    ASSERT_TRUE(AwaitCount(outcomes_.size() + (started < 100 ? 1 : 0)));
+  }
+  ASSERT_TRUE(AwaitCount(100));
+  for (const auto& [id, outcome] : outcomes_) {
+    EXPECT_EQ(outcome.ending, Ending::kSucceeded) << outcome.error;
+    EXPECT_NE(outcome.output.find(R"("stdout_bytes":200000)"),
+              std::string::npos)
+        << outcome.output;
+  }
+}
+
 TEST_F(CommandTest, DestructionKillsEverything) {
   Make();
   Start("command", Shell("(setsid sh -c 'echo $$ > " + folder_ +

@@ -12,6 +12,11 @@ namespace {
 // Programs that host workers; each keeps some warm.
 constexpr size_t kGroupsMax = 64;
 
+// How many commands may wait in the spawner for each that runs, and for all of
+// them together unless that is fewer than run: each holds four descriptors.
+constexpr size_t kNextMax = 8;
+constexpr size_t kNextAllMax = 64;
+
 // How often busy workers are looked at for tasks that are held up.
 constexpr Duration kLookPause = std::chrono::milliseconds(10);
 
@@ -236,15 +241,17 @@ void ProcessPool::PumpCommands(size_t free) {
 }
 
 // A short command begins as soon as another ends, without the way there and
-// back in between: at most one for each that runs, while nobody else waits for
-// the slots.
+// back in between: at most what a slot does in ServiceTime::kWaitMax for each
+// that runs, while nobody else waits for the slots.
 void ProcessPool::LineUpCommands() {
-  if (service_time_.Waiting() == 0) return;
+  const size_t each = std::min(service_time_.Waiting(), kNextMax);
+  if (each == 0) return;
+  const size_t next_max = std::max(
+      commands_running_, std::min(commands_running_ * each, kNextAllMax));
   for (const auto& group : groups_) {
     if (group->has_waiting()) return;
   }
-  while (next_commands_.size() < commands_running_ &&
-         !waiting_commands_.empty() &&
+  while (next_commands_.size() < next_max && !waiting_commands_.empty() &&
          SlotsOf(*waiting_commands_.front()) == 1) {
     PoolTask& task = *waiting_commands_.front();
     waiting_commands_.pop_front();
@@ -264,6 +271,7 @@ void ProcessPool::Leave(const PoolTask& task) {
   if (next_commands_.empty()) return;
   command_slots_used_ += SlotsOf(*next_commands_.front());
   ++commands_running_;
+  commands_.Begin(*next_commands_.front());
   next_commands_.pop_front();
 }
 
@@ -286,7 +294,10 @@ void ProcessPool::TurnEnd() {
   if (!looks_ && !groups_.empty()) Look();
   for (const auto& group : groups_) group->Flush();
   host_.Flush();
-  capacity_.store(options_.slots * service_time_.EachSlotMax(),
+  // What waits in the spawner is on its way already.
+  capacity_.store(std::min(options_.slots * service_time_.EachSlotMax() +
+                               next_commands_.size(),
+                           CapacityMax(options_)),
                   std::memory_order_relaxed);
   WorkerNumbers numbers;
   for (const auto& group : groups_) group->Count(numbers);

@@ -28,6 +28,7 @@
 #include "executors/processes/lease_page.h"
 #include "executors/processes/limit_keeper.h"
 #include "executors/processes/process_tree.h"
+#include "executors/processes/report_queue.h"
 #include "executors/processes/spawn_line.h"
 #include "executors/processes/spawn_message.h"
 #include "executors/processes/spawner_setup.h"
@@ -133,8 +134,8 @@ class SpawnerProcess {
   LimitKeeper limits_;
   ZygoteKeeper zygotes_;
   MonotonicTime next_look_;
-  std::string reports_;
-  std::string unsent_;  // whole frames, as far as the socket did not take them
+  size_t running_in_line_ = 0;
+  ReportQueue reports_;
 };
 
 void SpawnerProcess::Run() {
@@ -150,17 +151,22 @@ void SpawnerProcess::Run() {
 }
 
 int SpawnerProcess::WaitMilliseconds() const {
-  if (!ended_.empty()) return kRecheckMilliseconds;
-  const int limits = limits_.look_milliseconds();
-  const int zygotes = zygotes_.look_milliseconds();
-  if (limits < 0 || zygotes < 0) return std::max(limits, zygotes);
-  return std::min(limits, zygotes);
+  int wait = -1;
+  const auto at_most = [&wait](int milliseconds) {
+    if (milliseconds < 0) return;
+    wait = wait < 0 ? milliseconds : std::min(wait, milliseconds);
+  };
+  at_most(limits_.look_milliseconds());
+  at_most(zygotes_.look_milliseconds());
+  if (!ended_.empty()) at_most(kRecheckMilliseconds);
+  at_most(reports_.wait_milliseconds());
+  return wait;
 }
 
 // Returns false when the agent is gone.
 bool SpawnerProcess::Wait() {
   const auto talks =
-      static_cast<short>(unsent_.empty() ? POLLIN : POLLIN | POLLOUT);
+      static_cast<short>(!reports_.has_unsent() ? POLLIN : POLLIN | POLLOUT);
   std::vector<pollfd> watched = {pollfd{socket_.get(), talks, 0},
                                  pollfd{signals_.get(), POLLIN, 0},
                                  pollfd{lease_timer_.get(), POLLIN, 0}};
@@ -280,7 +286,7 @@ bool SpawnerProcess::Begin(const HeldSpawn& spawn) {
   }
   const bool complete = spawn.complete;
   if (IsLeaseOver()) {
-    AppendReport(SpawnFailed{request.id, SpawnStage::kLease, 0}, &reports_);
+    reports_.Add(SpawnFailed{request.id, SpawnStage::kLease, 0});
     return false;
   }
   if (complete) plan.groups = limits_.Prepare(request.id, request.limits);
@@ -297,8 +303,8 @@ bool SpawnerProcess::Begin(const HeldSpawn& spawn) {
   }
   if (const auto* failure = std::get_if<ChildFailure>(&result)) {
     limits_.Forget(request.id);
-    AppendReport(SpawnFailed{request.id, failure->stage, failure->error_number},
-                 &reports_);
+    reports_.Add(
+        SpawnFailed{request.id, failure->stage, failure->error_number});
     return false;
   }
   const pid_t pid = std::get<pid_t>(result);
@@ -309,6 +315,7 @@ bool SpawnerProcess::Begin(const HeldSpawn& spawn) {
                      .in_line = request.in_line};
   pid_of_id_[request.id] = pid;
   limits_.Started(request.id, pid);
+  running_in_line_ += request.in_line;
   return true;
 }
 
@@ -372,7 +379,7 @@ void SpawnerProcess::Handle(const SignalRequest& request) {
   const auto found = pid_of_id_.find(request.id);
   if (found == pid_of_id_.end()) {
     if (line_.Remove(request.id)) {
-      AppendReport(SpawnFailed{request.id, SpawnStage::kStopped, 0}, &reports_);
+      reports_.Add(SpawnFailed{request.id, SpawnStage::kStopped, 0});
     }
     return;
   }
@@ -424,6 +431,7 @@ void SpawnerProcess::Reap() {
     ended.report.switches_voluntary = static_cast<uint64_t>(used.ru_nvcsw);
     ended.report.switches_involuntary = static_cast<uint64_t>(used.ru_nivcsw);
     pid_of_id_.erase(ended.report.id);
+    running_in_line_ -= found->second.in_line;
     roots_.erase(found);
     ended_.push_back(std::move(ended));
   }
@@ -449,7 +457,9 @@ void SpawnerProcess::SettleEnded() {
     if (limits.memory_max_bytes > root.report.memory_max_bytes.value_or(0)) {
       root.report.memory_max_bytes = limits.memory_max_bytes;
     }
-    AppendReport(root.report, &reports_);
+    reports_.Add(
+        root.report, now,
+        root.in_line ? ReportQueue::Of::kLine : ReportQueue::Of::kOther);
     of_line += root.in_line;
     return true;
   });
@@ -508,23 +518,13 @@ bool SpawnerProcess::IsCondemned(const ProcessFacts& stray) {
   return true;
 }
 
-// Returns false when the agent is gone. One that is merely stopped reads
-// nothing, and must not stop this.
+// Returns false when the agent is gone. As long as every program of the line
+// has a successor here, nobody waits for the reports.
 bool SpawnerProcess::SendReports() {
-  if (!reports_.empty()) {
-    const std::array<char, 4> length = FrameLength(reports_.size());
-    unsent_.append(length.data(), length.size());
-    unsent_ += std::exchange(reports_, {});
-  }
-  while (!unsent_.empty()) {
-    const ssize_t count = send(socket_.get(), unsent_.data(), unsent_.size(),
-                               MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && errno == EAGAIN) return true;
-    if (count < 0) return false;
-    unsent_.erase(0, static_cast<size_t>(count));
-  }
-  return true;
+  const auto line = line_.size() >= running_in_line_
+                        ? ReportQueue::Line::kGoesOn
+                        : ReportQueue::Line::kNeedsMore;
+  return reports_.Send(socket_.get(), clock_.Now(), line);
 }
 
 void SpawnerProcess::KillAll() {
