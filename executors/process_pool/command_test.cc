@@ -294,6 +294,23 @@ TEST_F(CommandTest, DeathOfTheSpawnerEvictsAndAnotherIsStarted) {
   EXPECT_EQ(Run("command", R"({"argv":["true"]})").ending, Ending::kSucceeded);
 }
 
+// Another one is launched at most once a second.
+TEST_F(CommandTest, WhatComesWithoutASpawnerWaitsForOne) {
+  Make();
+  const std::string sleeper =
+      Shell("echo $PPID > " + folder_ + "/pid-{{index}}; exec sleep 1000");
+  for (int i = 0; i < 2; ++i) {
+    const AttemptId id = Start("command", sleeper);
+    kill(std::stoi(LineOf("pid-" + std::to_string(id.task))), SIGKILL);
+    EXPECT_EQ(Await(id).ending, Ending::kEvicted);
+  }
+  const AttemptId stopped = Start("command", sleeper);
+  const AttemptId waits = Start("command", R"({"argv":["true"]})");
+  executor_->Cancel(stopped, CancelMode::kAsk);
+  EXPECT_EQ(Await(stopped).ending, Ending::kEvicted);
+  EXPECT_EQ(Await(waits).ending, Ending::kSucceeded);
+}
+
 TEST_F(CommandTest, TheEndOfTheLeaseEvictsAndTheNextOneLetsStartAgain) {
   auto lease = LeasePage::Make();
   ASSERT_TRUE(lease.ok()) << lease.status();

@@ -1,5 +1,6 @@
 #include "executors/processes/process_host.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/random.h"
@@ -45,6 +46,7 @@ ProcessHost::ProcessHost(EventLoop& loop, std::unique_ptr<Spawner> spawner,
 }
 
 ProcessHost::~ProcessHost() {
+  if (launch_timer_.has_value()) loop_.CancelTimer(*launch_timer_);
   if (spawner_ != nullptr) loop_.Unwatch(spawner_->fd());
   spawner_.reset();
   RemoveGroups();
@@ -70,18 +72,6 @@ void ProcessHost::Watch() {
 uint64_t ProcessHost::Start(ProcessStart start, Ended ended) {
   const uint64_t id = ++last_id_;
   running_.emplace(id, Running{std::move(ended), start.in_line});
-  if (spawner_ == nullptr && loop_.Now() >= next_launch_) {
-    next_launch_ = loop_.Now() + kRelaunchPause;
-    auto launched = Spawner::Launch(spawner_program_, ties_);
-    if (launched.ok()) {
-      spawner_ = *std::move(launched);
-      Watch();
-    }
-  }
-  if (spawner_ == nullptr) {
-    loop_.Post([this, id] { Report(id, ProcessLost{}); });
-    return id;
-  }
   SpawnRequest request;
   request.id = id;
   request.argv = std::move(start.argv);
@@ -93,14 +83,78 @@ uint64_t ProcessHost::Start(ProcessStart start, Ended ended) {
   request.zygote = std::move(start.zygote);
   request.in_line = start.in_line;
   request.waits = start.waits;
-  request.ends_seen = ends_seen_;
-  spawner_->Start(std::move(request), std::move(start.descriptors));
-  has_unsent_ = true;
+  Held held{std::move(request), std::move(start.descriptors)};
+  if (spawner_ == nullptr && held_.empty() && loop_.Now() >= next_launch_ &&
+      !Launch()) {
+    loop_.Post([this, id] { Report(id, ProcessLost{}); });
+  } else if (spawner_ != nullptr) {
+    Give(std::move(held));
+  } else {
+    held_.push_back(std::move(held));
+    if (!launch_timer_.has_value()) {
+      launch_timer_ = loop_.RunAt(next_launch_, [this] { LaunchForHeld(); });
+    }
+  }
   return id;
 }
 
+// False if that is not possible now.
+bool ProcessHost::Launch() {
+  next_launch_ = loop_.Now() + kRelaunchPause;
+  auto launched = Spawner::Launch(spawner_program_, ties_);
+  if (!launched.ok()) return false;
+  spawner_ = *std::move(launched);
+  Watch();
+  return true;
+}
+
+void ProcessHost::LaunchForHeld() {
+  launch_timer_.reset();
+  std::deque<Held> held = std::exchange(held_, {});
+  if (held.empty()) return;
+  const bool launched = Launch();
+  for (Held& one : held) {
+    if (launched) {
+      Give(std::move(one));
+    } else {
+      Report(one.request.id, ProcessLost{});
+    }
+  }
+}
+
+void ProcessHost::Give(Held held) {
+  held.request.ends_seen = ends_seen_;
+  spawner_->Start(std::move(held.request), std::move(held.descriptors));
+  has_unsent_ = true;
+}
+
+// Ends one that no spawner has heard of; false if it is not such a one.
+bool ProcessHost::DropHeld(uint64_t id) {
+  const auto found =
+      std::find_if(held_.begin(), held_.end(),
+                   [id](const Held& one) { return one.request.id == id; });
+  if (found == held_.end()) return false;
+  const bool waited = found->request.waits;
+  const bool leaves_place = found->request.in_line && !waited;
+  held_.erase(found);
+  if (leaves_place) {
+    const auto next =
+        std::find_if(held_.begin(), held_.end(),
+                     [](const Held& one) { return one.request.waits; });
+    if (next != held_.end()) next->request.waits = false;
+  }
+  loop_.Post([this, id, waited] {
+    if (waited) {
+      Report(id, SpawnFailed{.id = id, .stage = SpawnStage::kStopped});
+    } else {
+      Report(id, ProcessLost{});
+    }
+  });
+  return true;
+}
+
 void ProcessHost::Signal(uint64_t id, int signal, SignalTarget target) {
-  if (spawner_ == nullptr || !running_.contains(id)) return;
+  if (DropHeld(id) || spawner_ == nullptr || !running_.contains(id)) return;
   spawner_->Signal({.id = id, .signal = signal, .target = target});
   has_unsent_ = true;
 }

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -55,7 +57,8 @@ class ProcessHost {
               ControlGroupPlaces places = {});
   ~ProcessHost();
 
-  // Calls `ended` exactly once, never before this returns.
+  // Calls `ended` exactly once, never before this returns. Waits for another
+  // spawner if one died that had lived for less than a second.
   uint64_t Start(ProcessStart start, Ended ended);
 
   // Does nothing to a process that has ended.
@@ -73,6 +76,16 @@ class ProcessHost {
     bool in_line = false;
   };
 
+  // A request that waits for a spawner.
+  struct Held {
+    SpawnRequest request;
+    Spawner::Descriptors descriptors;
+  };
+
+  bool Launch();
+  void LaunchForHeld();
+  void Give(Held held);
+  bool DropHeld(uint64_t id);
   void OnReadable();
   bool IsEndOfLine(const SpawnerReport& report) const;
   void OnSpawnerDied();
@@ -89,6 +102,8 @@ class ProcessHost {
   const GroupSetup groups_;
   std::unique_ptr<Spawner> spawner_;  // null if none could be started
   MonotonicTime next_launch_;
+  std::deque<Held> held_;  // until then
+  std::optional<TimerId> launch_timer_;
   uint64_t last_id_ = 0;
   uint64_t orphans_killed_ = 0;
   bool has_unsent_ = false;
