@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "absl/container/flat_hash_map.h"
 #include "coordinator/server/coordinator_loop.h"
 #include "coordinator/server/verdicts.h"
 
@@ -287,11 +288,15 @@ void CoordinatorLoop::On(const Asker& asker, WatchJobs request) {
     return;
   }
   GetJobs finished;
+  std::vector<JobSummary> lately;
   for (const JobId id : request.ids) {
-    if (!committed_.contains(id)) finished.ids.push_back(id);
+    if (committed_.contains(id)) continue;
+    finished.ids.push_back(id);
+    const JobSummary* job = finished_.Find(id);
+    if (job != nullptr && asker.MaySee(*job)) lately.push_back(*job);
   }
-  if (finished.ids.empty()) {
-    AddWatch(asker, request, {});
+  if (lately.size() == finished.ids.size()) {
+    AddWatch(asker, request, std::move(lately));
     return;
   }
   const bool taken =
@@ -333,18 +338,18 @@ void CoordinatorLoop::AddWatch(const Asker& asker, const WatchJobs& request,
   // reader saw is newer only for a moment.
   std::vector<JobSummary> jobs;
   std::vector<JobId> unknown;
+  absl::flat_hash_map<JobId, const JobSummary*> by_id;
+  for (const JobSummary& job : stored) by_id[job.id] = &job;
   for (const JobId id : request.ids) {
     const auto live = committed_.find(id);
     if (live != committed_.end() && !asker.MaySee(live->second)) {
       ReplyError(asker, NoSuchJob(id));
       return;
     }
-    const auto read =
-        std::find_if(stored.begin(), stored.end(),
-                     [&](const JobSummary& job) { return job.id == id; });
-    if (read != stored.end() &&
-        (live == committed_.end() || IsTerminal(read->state))) {
-      jobs.push_back(*read);
+    const auto read = by_id.find(id);
+    if (read != by_id.end() &&
+        (live == committed_.end() || IsTerminal(read->second->state))) {
+      jobs.push_back(*read->second);
     } else if (live != committed_.end()) {
       jobs.push_back(live->second);
     } else {

@@ -301,6 +301,7 @@ void CoordinatorLoop::OnCommitted(std::vector<CommitUnit> units) {
       if (IsTerminal(summary.state)) {
         committed_.erase(summary.id);
         CountVerdict(summary);
+        finished_.Add(std::move(summary));
       } else {
         const JobId id = summary.id;
         committed_[id] = std::move(summary);

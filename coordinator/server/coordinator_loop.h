@@ -16,6 +16,7 @@
 #include "coordinator/server/asker.h"
 #include "coordinator/server/coordinator_metrics.h"
 #include "coordinator/server/executor_learner.h"
+#include "coordinator/server/finished_jobs.h"
 #include "coordinator/server/item_staging.h"
 #include "coordinator/server/key_metrics.h"
 #include "coordinator/server/key_ring.h"
@@ -181,6 +182,7 @@ class CoordinatorLoop {
   ItemStaging staging_;
   Watches watches_;
   std::map<JobId, JobSummary> committed_;   // of live jobs
+  FinishedJobs finished_;                   // likewise committed
   std::vector<StagedItems> pending_items_;  // for the next unit
 
   // Submissions that have no answer yet: when they came, and who goes on to

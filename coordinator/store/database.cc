@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "coordinator/store/joined_writes.h"
 
 namespace remuda {
 namespace {
@@ -121,7 +122,8 @@ absl::StatusOr<Database> Database::Open(const std::string& path, Mode mode) {
   sqlite3* handle = nullptr;
   const int code = sqlite3_open_v2(
       path.c_str(), &handle,
-      flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+      flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+      mode == Mode::kReadWrite ? JoinedWritesVfs() : nullptr);
   Database database(handle);
   if (code != SQLITE_OK) return SqliteError(handle, code);
   return database;

@@ -50,6 +50,14 @@ absl::StatusOr<EvidenceKeeper> EvidenceKeeper::Prepare(Database& database) {
   return keeper;
 }
 
+void EvidenceKeeper::OnJobAccepted(const JobAccepted& event) {
+  fresh_[event.id] = {.owner = event.owner,
+                      .type = event.job->type,
+                      .executor = event.executor,
+                      .body = event.job_json};
+  if (fresh_.size() > kJobsHeldMax) fresh_.erase(fresh_.begin());
+}
+
 absl::Status EvidenceKeeper::Add(const AttemptsEnded& event) {
   now_ = std::max(now_, event.at);
   if (event.records == nullptr || event.records->empty()) {
@@ -77,11 +85,14 @@ absl::Status EvidenceKeeper::Add(const AttemptsEnded& event) {
 
 void EvidenceKeeper::OnJobFinished(const JobFinished& event) {
   now_ = std::max(now_, event.at);
+  fresh_.erase(event.job);
   const auto job = jobs_.find(event.job);
   if (job != jobs_.end()) job->second.is_finished = true;
 }
 
 absl::Status EvidenceKeeper::OnExecutorChosen(const ExecutorChosen& event) {
+  const auto fresh = fresh_.find(event.job);
+  if (fresh != fresh_.end()) fresh->second.executor = event.executor;
   const auto found = jobs_.find(event.job);
   if (found == jobs_.end()) return absl::OkStatus();
   JobEntry& job = found->second;
@@ -222,6 +233,16 @@ absl::StatusOr<bool> EvidenceKeeper::WriteShare(JobId id, ExecutorKind executor,
 absl::StatusOr<EvidenceKeeper::JobEntry*> EvidenceKeeper::FindJob(JobId job) {
   const auto known = jobs_.find(job);
   if (known != jobs_.end()) return &known->second;
+  if (const auto fresh = fresh_.extract(job)) {
+    const FreshJob& is = fresh.mapped();
+    JobEntry entry;
+    entry.written_at = now_;
+    entry.owner = is.owner;
+    entry.type = is.type;
+    entry.executor = is.executor;
+    entry.function = FunctionOf(is.type, *is.body);
+    return &jobs_.emplace(job, std::move(entry)).first->second;
+  }
   Statement& select = Get(kSelectJob);
   select.BindUnsigned(0, job.value);
   const absl::StatusOr<bool> row = select.Step();

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <tuple>
 
@@ -46,6 +47,8 @@ class EvidenceKeeper {
   // Errors of all: those of Database.
   static absl::StatusOr<EvidenceKeeper> Prepare(Database& database);
 
+  // Spares the first look at the job's rows.
+  void OnJobAccepted(const JobAccepted& event);
   // Records that cannot be read are left out.
   absl::Status Add(const AttemptsEnded& event);
   void OnAgentRegistered(AgentId agent) { agents_.erase(agent); }
@@ -85,6 +88,13 @@ class EvidenceKeeper {
     bool is_dirty = false;
     bool is_finished = false;
   };
+  // Accepted lately, without results so far.
+  struct FreshJob {
+    std::string owner;
+    std::string type;
+    ExecutorKind executor = ExecutorKind::kProcessPool;
+    std::shared_ptr<const std::string> body;
+  };
   // Owner, type, function, executor, cores.
   using KindKey =
       std::tuple<std::string, std::string, std::string, ExecutorKind, uint64_t>;
@@ -114,6 +124,7 @@ class EvidenceKeeper {
   Statement& Get(Sql sql) { return statements_[sql]; }
 
   std::array<Statement, kSqlCount> statements_;
+  std::map<JobId, FreshJob> fresh_;  // the newest, at most kJobsHeldMax
   std::map<JobId, JobEntry> jobs_;
   std::map<KindKey, Kind> kinds_;
   // By definition: a stream of small jobs repeats itself.

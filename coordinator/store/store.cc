@@ -20,6 +20,10 @@ constexpr int kCheckpointPages = 4'000;
 constexpr int kLogFileBytesMax = 64 << 20;
 constexpr int kCacheKibibytes = 32 << 10;
 
+// Rows of the history that one statement inserts: of a small row starting and
+// ending a statement is the greater part.
+constexpr size_t kEventsAtOnce = 8;
+
 // Whoever looks at the file with a tool may lock it for a moment.
 constexpr int kBusyMilliseconds = 5'000;
 
@@ -40,6 +44,7 @@ enum Store::Sql : size_t {
   kBegin,
   kCommit,
   kInsertEvent,
+  kInsertEvents,
   kInsertDefinition,
   kInsertJob,
   kUpdateJob,
@@ -74,7 +79,10 @@ struct Store::Batch {
   std::set<JobId> accepted;      // without their row of what changes yet
   std::vector<JobId> cancelled;  // asked to be
   GrantId last_grant;
+  std::vector<GrantId> grants_done;
   std::vector<JobId> finished;
+  // Not written yet; the last has the number before next_event_.
+  std::vector<HistoryRow> history;
   CommitFacts facts;
 };
 
@@ -105,6 +113,9 @@ absl::Status Store::Prepare() {
       "BEGIN IMMEDIATE",
       "COMMIT",
       "INSERT INTO events VALUES (?, ?, ?, ?, ?)",
+      "INSERT INTO events VALUES (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), "
+      "(?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), "
+      "(?, ?, ?, ?, ?), (?, ?, ?, ?, ?)",
       "INSERT INTO definitions VALUES "
       "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       "INSERT INTO jobs (state, pending, running, succeeded, failed, "
@@ -123,7 +134,7 @@ absl::Status Store::Prepare() {
       "UPDATE chunks SET version = ?, state = ? "
       "WHERE job = ? AND chunk = ? AND version = ?",
       "INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, ?)",
-      "DELETE FROM grants WHERE id = ?",
+      "DELETE FROM grants WHERE id BETWEEN ? AND ?",
       "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
       // Sent again by an agent that did not hear the ack: the same bytes.
       "INSERT OR IGNORE INTO logs VALUES (?, ?, ?, ?, ?, ?)",
@@ -233,13 +244,13 @@ absl::Status Store::WriteUnits(std::span<CommitUnit> units, Batch& batch) {
       status = WriteLearned(learned, batch);
       if (!status.ok()) return status;
     }
-    for (const GrantId grant : output.grants_done) {
-      Get(kDeleteGrant).BindUnsigned(0, grant.value);
-      status = Run(kDeleteGrant, batch);
-      if (!status.ok()) return status;
-    }
+    batch.grants_done.insert(batch.grants_done.end(),
+                             output.grants_done.begin(),
+                             output.grants_done.end());
   }
-  status = WriteChunks(batch);
+  status = WriteHistory(batch);
+  if (status.ok()) status = DeleteGrants(batch);
+  if (status.ok()) status = WriteChunks(batch);
   if (status.ok()) status = WriteSummaries(batch);
   if (status.ok() && batch.last_grant.value != 0) {
     status = Mark("last_grant", batch.last_grant.value, batch);
@@ -257,23 +268,55 @@ absl::Status Store::WriteUnits(std::span<CommitUnit> units, Batch& batch) {
 
 absl::Status Store::Write(const Event& event, const CommitUnit& unit,
                           Batch& batch) {
-  const HistoryRow row = ToHistory(event);
-  Statement& insert = Get(kInsertEvent);
-  insert.BindUnsigned(0, next_event_);
-  insert.Bind(1, ToNanoseconds(row.at));
-  insert.BindText(2, row.kind);
-  if (row.job.value != 0) {
-    insert.BindUnsigned(3, row.job.value);
-  } else {
-    insert.BindNull(3);
-  }
-  insert.BindText(4, row.body);
-  absl::Status status = Run(kInsertEvent, batch);
-  if (!status.ok()) return status;
-  status = std::visit(
+  batch.history.push_back(ToHistory(event));
+  const absl::Status status = std::visit(
       [&](const auto& one) { return WriteFact(one, unit, batch); }, event);
   ++next_event_;
-  return status;
+  if (!status.ok() || batch.history.size() < kEventsAtOnce) return status;
+  return WriteHistory(batch);
+}
+
+absl::Status Store::WriteHistory(Batch& batch) {
+  const std::vector<HistoryRow>& rows = batch.history;
+  const bool together = rows.size() == kEventsAtOnce;
+  const Sql sql = together ? kInsertEvents : kInsertEvent;
+  Statement& insert = Get(sql);
+  int at = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const HistoryRow& row = rows[i];
+    insert.BindUnsigned(at++, next_event_ - rows.size() + i);
+    insert.Bind(at++, ToNanoseconds(row.at));
+    insert.BindText(at++, row.kind);
+    if (row.job.value != 0) {
+      insert.BindUnsigned(at++, row.job.value);
+    } else {
+      insert.BindNull(at++);
+    }
+    insert.BindText(at++, row.body);
+    if (together && i + 1 < rows.size()) continue;
+    const absl::Status status = Run(sql, batch);
+    if (!status.ok()) return status;
+    at = 0;
+  }
+  if (together) batch.facts.rows += rows.size() - 1;
+  batch.history.clear();
+  return absl::OkStatus();
+}
+
+// Grants of small jobs end in the order in which they were made, or nearly.
+absl::Status Store::DeleteGrants(Batch& batch) {
+  std::vector<GrantId>& done = batch.grants_done;
+  std::sort(done.begin(), done.end());
+  for (size_t at = 0; at < done.size();) {
+    const size_t first = at++;
+    while (at < done.size() && done[at].value == done[at - 1].value + 1) ++at;
+    Get(kDeleteGrant).BindUnsigned(0, done[first].value);
+    Get(kDeleteGrant).BindUnsigned(1, done[at - 1].value);
+    batch.facts.rows += at - first - 1;
+    const absl::Status status = Run(kDeleteGrant, batch);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Store::WriteFact(const TermStarted& event, const CommitUnit&,
@@ -324,6 +367,7 @@ absl::Status Store::WriteFact(const JobAccepted& event, const CommitUnit& unit,
   if (!status.ok()) return status;
 
   batch.accepted.insert(event.id);
+  evidence_.OnJobAccepted(event);
 
   Get(kInsertSubmission).BindText(0, event.key);
   Get(kInsertSubmission).BindUnsigned(1, event.id.value);

@@ -74,7 +74,7 @@ class Store {
 
  private:
   enum Sql : size_t;
-  static constexpr size_t kSqlCount = 23;
+  static constexpr size_t kSqlCount = 24;
   struct Batch;
 
   Store(DataFolder folder, Database database);
@@ -83,6 +83,9 @@ class Store {
 
   absl::Status WriteUnits(std::span<CommitUnit> units, Batch& batch);
   absl::Status Write(const Event& event, const CommitUnit& unit, Batch& batch);
+  // Rows of the history that were gathered.
+  absl::Status WriteHistory(Batch& batch);
+  absl::Status DeleteGrants(Batch& batch);
   absl::Status WriteFact(const JobAccepted& event, const CommitUnit& unit,
                          Batch& batch);
   absl::Status WriteFact(const AgentRegistered& event, const CommitUnit& unit,
