@@ -1,6 +1,7 @@
 #include "coordinator/server/watches.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "jobs/states.h"
 
@@ -54,7 +55,14 @@ std::vector<ToClient> Watches::TakeDue(MonotonicTime now) {
       continue;
     }
     JobSummaries reply;
-    for (const auto& [id, job] : watch->second.jobs) reply.jobs.push_back(job);
+    reply.jobs.reserve(watch->second.jobs.size());
+    for (auto& [id, job] : watch->second.jobs) {
+      if (last) {
+        reply.jobs.push_back(std::move(job));
+      } else {
+        reply.jobs.push_back(job);
+      }
+    }
     due.push_back(
         {.peer = it->first, .request = it->second, .reply = std::move(reply)});
     watch->second.not_before = now + kIntervalMin;

@@ -120,10 +120,10 @@ absl::StatusOr<Database> Database::Open(const std::string& path, Mode mode) {
                         ? SQLITE_OPEN_READONLY
                         : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   sqlite3* handle = nullptr;
-  const int code = sqlite3_open_v2(
-      path.c_str(), &handle,
-      flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-      mode == Mode::kReadWrite ? JoinedWritesVfs() : nullptr);
+  const int code =
+      sqlite3_open_v2(path.c_str(), &handle,
+                      flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                      mode == Mode::kReadWrite ? JoinedWritesVfs() : nullptr);
   Database database(handle);
   if (code != SQLITE_OK) return SqliteError(handle, code);
   return database;

@@ -116,6 +116,13 @@ class EvidenceKeeperTest : public ::testing::Test {
               records));
   }
 
+  void Move(JobId job, ExecutorKind executor) {
+    CommitUnit unit;
+    unit.output.events.push_back(
+        ExecutorChosen{.job = job, .executor = executor, .reason = "a test"});
+    Commit(std::move(unit));
+  }
+
   uint64_t Finish(JobId job, Duration at) {
     CommitUnit unit;
     unit.output.events.push_back(JobFinished{.job = job, .at = At(at)});
@@ -324,6 +331,23 @@ TEST_F(EvidenceKeeperTest, SmallJobsShareARowASecond) {
   ASSERT_EQ(Kinds().size(), 1u);
   EXPECT_EQ(Kinds()[0].evidence.attempts, 51);
   EXPECT_EQ(Kinds()[0].job, JobId{51});
+}
+
+// What is remembered of a job from its acceptance on is what its rows say.
+TEST_F(EvidenceKeeperTest, AJobThatMovedBeforeItsFirstEndCountsWhereItRan) {
+  for (const bool reopened : {false, true}) {
+    const JobId job{reopened ? 2u : 1u};
+    Accept(job, "f", "ann");
+    Move(job, ExecutorKind::kProcessPool);
+    if (reopened) Open();
+    AddInRow(job, 0, 10, seconds(1));
+    Finish(job, seconds(3));
+    const std::vector<StoredEvidence> kinds = Kinds();
+    ASSERT_EQ(kinds.size(), 1u);
+    EXPECT_EQ(kinds[0].executor, ExecutorKind::kProcessPool);
+    EXPECT_EQ(kinds[0].owner, "ann");
+    EXPECT_EQ(kinds[0].evidence.attempts, reopened ? 20 : 10);
+  }
 }
 
 }  // namespace

@@ -63,9 +63,8 @@ int Flush(LogFile& log) {
   Held& held = *log.held;
   if (held.bytes.empty()) return SQLITE_OK;
   sqlite3_file* const below = log.below();
-  const int code =
-      below->pMethods->xWrite(below, held.bytes.data(),
-                              static_cast<int>(held.bytes.size()), held.at);
+  const int code = below->pMethods->xWrite(
+      below, held.bytes.data(), static_cast<int>(held.bytes.size()), held.at);
   held.at = held.end();
   held.bytes.clear();
   return code;

@@ -3,9 +3,10 @@
 namespace remuda {
 
 // The name of a file system for SQLite (sqlite3_vfs) that writes the
-// write-ahead log in long pieces: SQLite asks for a page and its header by one
-// call each, of a commit some fourteen times, and each call costs the kernel
-// about as much as ten pages. All else goes to SQLite's own file system.
+// write-ahead log in long pieces. SQLite writes a page and its header by a call
+// each: 34 calls for a job of one task that comes alone, which so become 7
+// (docs/decisions/0060-what-stands-between-a-job-and-thirty-thousand.md). All
+// else goes to SQLite's own file system.
 //
 // What a commit has written is with the kernel when its last page is, as
 // before, and every error is told to SQLite by a call of its own. What is held

@@ -7,10 +7,10 @@
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
-#include <random>
 #include <string>
 
 #include "base/check.h"
+#include "base/random.h"
 
 namespace remuda {
 namespace {
@@ -118,9 +118,9 @@ TEST_F(JoinedWritesTest, AnythingCommittedIsFoundAfterAKill) {
   Begin(writer);
   writer.Do("PRAGMA cache_size = 10");
   Connection reader(path_, nullptr);
-  std::mt19937 random(7);
+  Random random(7);
   const auto upto = [&random](int most) {
-    return static_cast<int>(random() % static_cast<unsigned>(most)) + 1;
+    return static_cast<int>(random.Below(static_cast<uint64_t>(most))) + 1;
   };
   std::string committed = writer.Ask(kSum);
   for (int round = 0; round < 120; ++round) {

@@ -1,6 +1,7 @@
 #include "coordinator/store/store.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "coordinator/store/finding_text.h"
 #include "coordinator/store/history.h"
 #include "coordinator/store/schema.h"
+#include "coordinator/store/store_sql.h"
 #include "coordinator/store/stored_rows.h"
 #include "jobs/items.h"
 
@@ -39,33 +41,6 @@ absl::Status Configure(Database& database, Durability durability) {
 }
 
 }  // namespace
-
-enum Store::Sql : size_t {
-  kBegin,
-  kCommit,
-  kInsertEvent,
-  kInsertEvents,
-  kInsertDefinition,
-  kInsertJob,
-  kUpdateJob,
-  kCancelJob,
-  kInsertSubmission,
-  kInsertItems,
-  kInsertChunk,
-  kUpdateChunk,
-  kInsertGrant,
-  kDeleteGrant,
-  kInsertResults,
-  kInsertLog,
-  kUpsertAgent,
-  kLeaveAgent,
-  kMark,
-  kInsertFinding,
-  kChooseExecutor,
-  kPutChoice,
-  kTrimChoices,
-  kSelectItems,
-};
 
 // What is gathered while the units of one transaction are written.
 struct Store::Batch {
@@ -109,54 +84,10 @@ Store::Store(DataFolder folder, Database database)
 }
 
 absl::Status Store::Prepare() {
-  static constexpr std::array<const char*, kSqlCount> kTexts = {
-      "BEGIN IMMEDIATE",
-      "COMMIT",
-      "INSERT INTO events VALUES (?, ?, ?, ?, ?)",
-      "INSERT INTO events VALUES (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), "
-      "(?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), "
-      "(?, ?, ?, ?, ?), (?, ?, ?, ?, ?)",
-      "INSERT INTO definitions VALUES "
-      "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      "INSERT INTO jobs (state, pending, running, succeeded, failed, "
-      "timed_out, cancelled, lost, skipped, attempts, infrastructure_losses, "
-      "started_at, finished_at, reason, job) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      "UPDATE jobs SET state = ?, pending = ?, running = ?, succeeded = ?, "
-      "failed = ?, timed_out = ?, cancelled = ?, lost = ?, skipped = ?, "
-      "attempts = ?, infrastructure_losses = ?, started_at = ?, "
-      "finished_at = ?, reason = ? WHERE job = ?",
-      "UPDATE jobs SET cancel_requested = 1 WHERE job = ?",
-      "INSERT INTO submissions VALUES (?, ?, 1) "
-      "ON CONFLICT (key) DO UPDATE SET jobs = jobs + 1",
-      "INSERT INTO items VALUES (?, ?, ?)",
-      "INSERT INTO chunks VALUES (?, ?, ?, ?)",
-      "UPDATE chunks SET version = ?, state = ? "
-      "WHERE job = ? AND chunk = ? AND version = ?",
-      "INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, ?)",
-      "DELETE FROM grants WHERE id BETWEEN ? AND ?",
-      "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-      // Sent again by an agent that did not hear the ack: the same bytes.
-      "INSERT OR IGNORE INTO logs VALUES (?, ?, ?, ?, ?, ?)",
-      "INSERT INTO agents VALUES (?, ?, ?, ?, ?, NULL) ON CONFLICT (id) DO "
-      "UPDATE SET instance = excluded.instance, name = excluded.name, "
-      "body = excluded.body, registered_at = excluded.registered_at, "
-      "left_at = NULL",
-      "UPDATE agents SET left_at = ? WHERE id = ?",
-      "UPDATE meta SET value = ? WHERE name = ?",
-      "INSERT OR REPLACE INTO findings VALUES (?, ?, ?)",
-      "UPDATE jobs SET moves = moves + (?1 <> COALESCE(executor, (SELECT "
-      "d.executor FROM definitions d WHERE d.job = ?3))), executor = ?1, "
-      "executor_reason = ?2 WHERE job = ?3",
-      "INSERT OR REPLACE INTO choices VALUES (?, ?, ?, ?, (SELECT "
-      "COALESCE(MAX(updated_at), 0) + 1 FROM choices), ?)",
-      "DELETE FROM choices WHERE (SELECT COUNT(*) FROM choices) > ? AND "
-      "updated_at = (SELECT MIN(updated_at) FROM choices)",
-      "SELECT lines FROM items WHERE job = ? AND chunk = ?",
-  };
   static_assert(kSelectItems + 1 == kSqlCount);
+  static_assert(std::size(kStoreSqlTexts) == kSqlCount);
   for (size_t i = 0; i < kSqlCount; ++i) {
-    absl::StatusOr<Statement> statement = database_.Prepare(kTexts[i]);
+    absl::StatusOr<Statement> statement = database_.Prepare(kStoreSqlTexts[i]);
     if (!statement.ok()) return statement.status();
     statements_[i] = *std::move(statement);
   }
