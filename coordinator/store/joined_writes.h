@@ -4,7 +4,7 @@ namespace remuda {
 
 // The name of a file system for SQLite (sqlite3_vfs) that writes the
 // write-ahead log in long pieces. SQLite writes a page and its header by a call
-// each: 34 calls for a job of one task that comes alone, which so become 7
+// each: 30 calls for a job of one task that comes alone, which so become 2 or 3
 // (docs/decisions/0060-what-stands-between-a-job-and-thirty-thousand.md). All
 // else goes to SQLite's own file system.
 //
