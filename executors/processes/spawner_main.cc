@@ -49,6 +49,9 @@ constexpr Duration kNoLeasePause = std::chrono::milliseconds(100);
 
 // Looking again after a kill, should no SIGCHLD say that it worked.
 constexpr int kRecheckMilliseconds = 5;
+// How long the end of a program is not told because of a process that shows no
+// mark and may be somebody else's.
+constexpr Duration kMarkWaitMax = std::chrono::milliseconds(20);
 
 Duration FromTimeval(const timeval& time) {
   return std::chrono::seconds(time.tv_sec) +
@@ -513,7 +516,14 @@ bool SpawnerProcess::IsCondemned(const ProcessFacts& stray) {
     }
     might_belong |= root.start_ticks <= stray.start_time;
   }
-  if (might_belong) return false;
+  if (might_belong) {
+    // Amid an exec a process shows no environment; its own would tell.
+    const MonotonicTime now = clock_.Now();
+    for (EndedRoot& root : ended_) {
+      root.has_survivors |= now - root.ended < kMarkWaitMax;
+    }
+    return false;
+  }
   for (EndedRoot& root : ended_) root.has_survivors = true;
   return true;
 }
