@@ -58,6 +58,20 @@ void EvidenceKeeper::OnJobAccepted(const JobAccepted& event) {
   if (fresh_.size() > kJobsHeldMax) fresh_.erase(fresh_.begin());
 }
 
+double EvidenceKeeper::OnAgent::NextWeight(uint64_t count, WallTime at) {
+  attempts += count;
+  if (count == 0) return 0;
+  if (attempts > kAllLookedAtMax && ++events < kOneIn &&
+      at - looked_at < kPassedOverMax) {
+    passed_over += count;
+    return 0;
+  }
+  events = 0;
+  looked_at = at;
+  const auto all = static_cast<double>(std::exchange(passed_over, 0) + count);
+  return all / static_cast<double>(count);
+}
+
 absl::Status EvidenceKeeper::Add(const AttemptsEnded& event) {
   now_ = std::max(now_, event.at);
   if (event.records == nullptr || event.records->empty()) {
@@ -70,15 +84,24 @@ absl::Status EvidenceKeeper::Add(const AttemptsEnded& event) {
   if (*found == nullptr) return absl::OkStatus();
   JobEntry& job = **found;
 
+  uint64_t attempts = 0;
+  for (const AttemptsEnded::Run& run : event.runs) {
+    attempts += run.ended.tasks.count;
+  }
+  OnAgent& on_agent = job.agents[event.agent];
+  const double weight = on_agent.NextWeight(attempts, event.at);
+  if (weight == 0) return absl::OkStatus();
   std::optional<EvidenceBatch> batch = EvidenceOf(event);
   if (!batch.has_value()) return absl::OkStatus();
-  batch->sum.slots = agent->slots;
-  batch->sum.agent_memory_bytes = static_cast<double>(agent->memory_bytes);
-  batch->sum.active = batch->NewlyActive(
-      job.active_to.try_emplace(event.agent, batch->began).first->second);
+  if (!on_agent.active_to) on_agent.active_to = batch->began;
+  Evidence sum;
+  sum.Merge(batch->sum, weight);
+  sum.slots = agent->slots;
+  sum.agent_memory_bytes = static_cast<double>(agent->memory_bytes);
+  sum.active = batch->NewlyActive(*on_agent.active_to);
   Share& share = job.shares[agent->cores];
-  share.for_kind.Merge(batch->sum);
-  share.for_job.Merge(batch->sum);
+  share.for_kind.Merge(sum);
+  share.for_job.Merge(sum);
   job.is_dirty = true;
   return absl::OkStatus();
 }
@@ -101,7 +124,7 @@ absl::Status EvidenceKeeper::OnExecutorChosen(const ExecutorChosen& event) {
   if (!written.ok()) return written.status();
   job.executor = event.executor;
   job.shares.clear();
-  job.active_to.clear();
+  job.agents.clear();
   return absl::OkStatus();
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 
@@ -41,6 +42,12 @@ class EvidenceKeeper {
   // Of a kind, jobs with few attempts that are written at their ends in
   // kKeptBackMax; others wait for it to be over.
   static constexpr uint64_t kSmallWritesMax = 8;
+  // Of a job on one agent. Of what comes after, one event in kOneIn is looked
+  // at, or one in kPassedOverMax, and counts for those that were passed over
+  // before it. That is less than a pause in which nothing ran (EvidenceBatch).
+  static constexpr uint64_t kAllLookedAtMax = 20'000;
+  static constexpr uint64_t kOneIn = 8;
+  static constexpr Duration kPassedOverMax = std::chrono::milliseconds(500);
   // Jobs and kinds whose sums are held; with more, all are written and let go.
   static constexpr size_t kJobsHeldMax = 1'024;
 
@@ -77,13 +84,24 @@ class EvidenceKeeper {
     bool is_aged = false;  // what others left was made to count less
     bool has_row = false;  // of the job's own
   };
+  // Of one job on one agent.
+  struct OnAgent {
+    std::optional<WallTime> active_to;  // how far active time is counted
+    uint64_t attempts = 0;
+    uint64_t passed_over = 0;  // since one was looked at
+    uint64_t events = 0;       // likewise
+    WallTime looked_at{};
+
+    // What the next event of so many attempts counts for; 0: it is passed over.
+    double NextWeight(uint64_t count, WallTime at);
+  };
   struct JobEntry {
     std::string owner;
     std::string type;
     std::string function;
     ExecutorKind executor = ExecutorKind::kProcessPool;
-    std::map<uint64_t, Share> shares;       // by cores
-    std::map<AgentId, WallTime> active_to;  // how far active time is counted
+    std::map<uint64_t, Share> shares;  // by cores
+    std::map<AgentId, OnAgent> agents;
     WallTime written_at{};
     bool is_dirty = false;
     bool is_finished = false;

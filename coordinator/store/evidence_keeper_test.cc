@@ -116,6 +116,25 @@ class EvidenceKeeperTest : public ::testing::Test {
               records));
   }
 
+  // The same in many events of one unit, on two agents in turn.
+  void AddOnTwoAgents(JobId job, uint64_t events, uint64_t count) {
+    CommitUnit unit;
+    for (uint64_t n = 0; n < 2 * events; ++n) {
+      std::vector<AttemptRecord> records;
+      const Duration start = milliseconds(10) * static_cast<int>(n / 2 * count);
+      for (uint64_t i = 0; i < count; ++i) {
+        records.push_back(
+            Record(n * count + i,
+                   At(start + milliseconds(10) * static_cast<int>(i + 1)),
+                   milliseconds(10)));
+      }
+      AttemptsEnded event = Ended(job, At(start), records);
+      event.agent = {1 + n % 2};
+      unit.output.events.push_back(std::move(event));
+    }
+    Commit(std::move(unit));
+  }
+
   void Move(JobId job, ExecutorKind executor) {
     CommitUnit unit;
     unit.output.events.push_back(
@@ -152,6 +171,34 @@ class EvidenceKeeperTest : public ::testing::Test {
   const std::string folder_;
   std::optional<Store> store_;
 };
+
+// Of each agent some events are looked at and count for all; of slow ones,
+// which would seem to be pauses, none is passed over.
+TEST_F(EvidenceKeeperTest, OfVeryManyAttemptsSomeStandForTheRest) {
+  CommitUnit unit;
+  AgentRegistered agent = TestAgent({2});
+  agent.executors = {{.kind = ExecutorKind::kThreadPool, .slots = 64},
+                     {.kind = ExecutorKind::kProcessPool, .slots = 4}};
+  unit.output.events.push_back(std::move(agent));
+  Commit(std::move(unit));
+  uint64_t id = 0;
+  for (const uint64_t count : {5, 100}) {
+    const JobId job = {++id};
+    Accept(job, "rows:clean");
+    const uint64_t each = EvidenceKeeper::kAllLookedAtMax + 4'000;
+    AddOnTwoAgents(job, each / count, count);
+    Finish(job, seconds(400));
+    const std::vector<StoredEvidence> found = OfJob(job);
+    ASSERT_EQ(found.size(), 1u);
+    const Evidence& evidence = found[0].evidence;
+    // Those after the last look are left out, with their time.
+    EXPECT_NEAR(evidence.attempts, 2.0 * static_cast<double>(each), 80);
+    EXPECT_NEAR(evidence.mean_wall().count(), 0.01, 1e-9);
+    EXPECT_NEAR(evidence.cpu.sum / evidence.cpu.wall, 0.5, 1e-9);
+    EXPECT_NEAR(evidence.concurrency(), 1, 1e-3) << count;
+    EXPECT_NEAR(evidence.spread(), 0, 1e-3);
+  }
+}
 
 TEST_F(EvidenceKeeperTest, AJobsAttemptsAreAddedUpUnderItsKindAndItself) {
   Accept({1}, "rows:clean");

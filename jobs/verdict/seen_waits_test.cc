@@ -112,6 +112,17 @@ TEST(SeenWaits, LoopsThatOthersKeepFromACoreGainNothingSure) {
   EXPECT_LE(GainOn(kThreadPool, work).low, 1);
 }
 
+// All attempts on the one of two loops, which blocks for 30 ms each time.
+TEST(SeenWaits, ABlockedLoopNeedNotBeAllOfThem) {
+  WorkToJudge work = WorkOf({.locked = 0.0001, .waits = 0.03},
+                            {.executor = kAsync, .at_once = 1}, 128);
+  work.concurrency = 100;
+  work.blocks_its_loop = true;
+  SeeTurns({.locked = 0.0001, .waits = 0.03}, work.evidence);
+  EXPECT_NEAR(GainOn(kThreadPool, work).middle, 64, 3);
+  EXPECT_NEAR(GainOn(kProcessPool, work).middle, 2, 0.1);
+}
+
 TEST(SeenWaits, ALoopThatSleepsIsNotCrowdedByItsWakeUps) {
   const Needs needs = {.locked = 0.0001, .waits = 0.1};
   WorkToJudge work = WorkOf(needs, {.executor = kAsync, .at_once = 50}, 2'000);

@@ -242,16 +242,16 @@ Interval AloneOf(const WorkToJudge& work, const Measures& measures) {
     high = ready - lock * (1 - kLockError);
     if (is_known) guess = ready - lock;
     if (IsTakingTurns(work, measures)) guess = low = cpu;
-  } else if (IsStuck(work, measures)) {
-    // The utilization law: a loop that never rests holds each attempt for its
-    // part of the time.
-    low = Processes(work, kAsync) / measures.per_second;
-    guess = low;
   } else if (work.executor == kAsync && measures.turn) {
     const double turn = *measures.turn * mean;
     low = ready - turn * (1 + kTurnError);
     high = ready - turn * (1 - kTurnError);
     guess = ready - turn;
+  } else if (IsStuck(work, measures)) {
+    // The utilization law: a loop that never rests holds each attempt for its
+    // part of the time, if all of them have some.
+    low = Processes(work, kAsync) / measures.per_second;
+    guess = low;
   } else if (work.executor == kAsync) {
     // Waiting for its turn looks like waiting for anything else; how much of
     // it there is follows from how busy the loop is.
