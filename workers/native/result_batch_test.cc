@@ -72,6 +72,22 @@ TEST(ResultBatchTest, WhatWaitedForItsTurnIsAddedUp) {
   EXPECT_NE(frames.find(R"({"id":"3","count":1)"), std::string::npos);
 }
 
+// Of tasks on a loop both are parts of a sum; one without stands alone.
+TEST(ResultBatchTest, OnALoopWhatWaitedForAProcessorIsAddedUpToo) {
+  ResultBatch batch;
+  batch.Add(1, Output("1"), {.loop_wait = Duration(5)});
+  for (uint64_t number : {2, 3}) {
+    batch.Add(number, Output("1"),
+              {.run_queue = Duration(2), .loop_wait = Duration(6)});
+  }
+  const std::string frames = batch.Take();
+  EXPECT_NE(frames.find(R"("cpu_ns":0,"loop_wait_ns":5)"), std::string::npos)
+      << frames;
+  EXPECT_NE(frames.find(R"("run_queue_ns":4,"loop_wait_ns":12)"),
+            std::string::npos)
+      << frames;
+}
+
 TEST(ResultBatchTest, TimeOfAllIsSharedOut) {
   ResultBatch batch;
   batch.Add(1, Output("1"), {});
