@@ -11,7 +11,7 @@ namespace remuda {
 // When ends that have gathered leave, while no ack is awaited: at once, unless
 // they are of short work of which more waits here. Those leave together, as a
 // message with its commit and its ack costs both sides some 400 microseconds
-// (docs/decisions/0056-short-commands-follow-each-other.md).
+// (docs/decisions/0064-ends-of-short-commands-are-told-together.md).
 //
 // Thread: confined to the agent core.
 // Lifetime: a value.
