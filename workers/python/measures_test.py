@@ -3,6 +3,7 @@
 
 import signal
 import sys
+import time
 import unittest
 
 from worker_driver import WorkerTest
@@ -59,6 +60,20 @@ class ProcessModeTest(WorkerTest):
         # Where there is no lock, that is known of whatever takes long enough.
         self.assertIn(held, (None,) if HAS_LOCK else (None, 0))
         self.assertLess(self.share("m:waits"), 0.5)
+
+    def test_what_the_worker_does_for_a_task_is_not_the_tasks(self):
+        self.worker.run("m:short")
+        began = time.monotonic_ns()
+        ids = self.worker.start("m:short", count=2000)
+        ends = [self.worker.end_of(each) for each in ids]
+        took = time.monotonic_ns() - began
+        self.assertLess(sum(end["wall_ns"] for end in ends), took / 5)
+        self.assertLess(sum(end["cpu_ns"] for end in ends), took / 5)
+
+    def test_a_long_import_is_its_first_tasks(self):
+        self.write("slow_to_import", "import time; time.sleep(0.2)\ndef f(): pass")
+        end = self.worker.run("slow_to_import:f")
+        self.assertGreater(end["wall_ns"], 200_000_000)
 
     def test_a_signal_still_interrupts_the_task(self):
         self.share("m:waits")

@@ -71,7 +71,10 @@ class Driven(collections.abc.Coroutine):
         numbers[0] = task.cell
         step.coroutine = self.coroutine
         began = step.began = _now()
-        task.turn_ns += began - step.turn_began + step.turn_before
+        if task.steps:
+            task.turn_ns += began - step.turn_began + step.turn_before
+        else:  # it was ready from its beginning
+            task.turn_ns = began - task.began
         step.task = task
         try:
             return self.coroutine.send(value)
@@ -93,7 +96,10 @@ class Driven(collections.abc.Coroutine):
         numbers[0] = task.cell
         step.coroutine = self.coroutine
         began = step.began = _now()
-        task.turn_ns += began - step.turn_began + step.turn_before
+        if task.steps:
+            task.turn_ns += began - step.turn_began + step.turn_before
+        else:  # it was ready from its beginning
+            task.turn_ns = began - task.began
         step.task = task
         try:
             return self.coroutine.throw(*error)

@@ -20,7 +20,7 @@ class Holds:
         self.longest_ns = 0
         self.go_on()
 
-    def go_on(self):
+    def go_on(self, _found=()):
         self.since = time.monotonic_ns()
 
     def end(self):

@@ -4,11 +4,16 @@ import time
 
 # A look for what is due that takes longer has waited for it.
 SLEPT_NS = 50_000
+# Of the turns that did not wait, one in so many counts how long its timers were due;
+# and no more of these than so many, as a loop may have thousands.
+COUNTED = 8
+TIMERS_MAX = 256
 
 
 def around_looks(loop, before, after):
-    """Has the loop call `before` when it begins to look for what is due, and `after`
-    when it has looked. False: it is no loop of asyncio's, and calls nothing."""
+    """Has the loop call `before` when it begins to look for what is due, and `after`,
+    with what it found, when it has looked. False: it is no loop of asyncio's, and
+    calls nothing."""
     selector = getattr(loop, "_selector", None)
     if selector is None:
         return False
@@ -16,13 +21,27 @@ def around_looks(loop, before, after):
 
     def select(timeout=None):
         before()
+        found = ()
         try:
-            return look(timeout)
+            found = look(timeout)
+            return found
         finally:
-            after()
+            after(found)
 
     selector.select = select
     return True
+
+
+def due_timers(scheduled, now):
+    """When the timers that are due were due, in seconds; of a heap as asyncio's."""
+    due = []
+    places = [0]
+    while places and len(due) < TIMERS_MAX:
+        place = places.pop()
+        if place < len(scheduled) and scheduled[place].when() <= now:
+            due.append(scheduled[place].when())
+            places += (2 * place + 1, 2 * place + 2)
+    return due
 
 
 class Turns:
@@ -30,30 +49,45 @@ class Turns:
     been ready before.
 
     What a task waits for, a socket or a timer, becomes ready amid some turn, is seen
-    in the next, and has the task go on in the one after that: it waits for half of
-    the first and all of the second, unless the loop slept before it.
+    in the next, and has the task go on in the one after that: it waits for a part of
+    the first and all of the second, unless the loop slept before it. Of timers the
+    part is known; of sockets it is taken to be half.
 
     Thread: the loop's.
     """
 
     def __init__(self, loop, step):
+        self.loop = loop
         self.step = step
-        self.looked = self.length = 0
-        self.slept = True
+        self.looked = 0
+        self.stood = 0  # for how long what the last look found had been ready
+        self.part = 0.5  # of a turn's length, by the latest that was counted
+        self.uncounted = 0
         self.are_known = around_looks(loop, self.end, self.begin)
 
     def end(self):
         self.looked = time.monotonic_ns()
 
-    def begin(self):
+    def begin(self, found):
         step = self.step
         now = time.monotonic_ns()
         length = self.looked - step.turn_began
         if now - self.looked > SLEPT_NS:
             step.turn_before = 0
-            self.slept = True
+            self.stood = 0
         else:
-            step.turn_before = length + (0 if self.slept else self.length >> 1)
-            self.slept = False
+            step.turn_before = length + self.stood
+            self.uncounted -= 1
+            if self.uncounted < 0:
+                self.uncounted = COUNTED - 1
+                self.count(length, len(found))
+            self.stood = int(length * self.part)
         step.turn_began = now
-        self.length = length
+
+    def count(self, length, sockets):
+        scheduled = getattr(self.loop, "_scheduled", ())
+        now = self.loop.time()
+        due = due_timers(scheduled, now)
+        if length > 0 and (due or sockets):
+            parts = [min(1.0, (now - when) * 1e9 / length) for when in due]
+            self.part = (sum(parts) + sockets / 2) / (len(parts) + sockets)
