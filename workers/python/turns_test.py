@@ -55,14 +55,14 @@ class TurnsTest(unittest.TestCase):
         self.clock.ns += self.slept
         return self.sockets
 
-    def turn(self, took, timers=(), sockets=0, slept=0):
+    def turn(self, took, timers=(), sockets=0, slept=0, timeout=0):
         """One that took so long; then the loop finds what is due."""
         self.clock.ns += took
         for ago in timers:
             heapq.heappush(self.loop._scheduled, Timer((self.clock.ns - ago) / 1e9))
         self.sockets = [None] * sockets
         self.slept = slept
-        self.selector.select(0)
+        self.selector.select(timeout)
         self.loop._scheduled.clear()
         return self.step.turn_before / MS
 
@@ -81,8 +81,12 @@ class TurnsTest(unittest.TestCase):
 
     def test_a_loop_that_slept_finds_what_became_ready_just_now(self):
         self.turn(10 * MS, timers=[10 * MS])
-        self.assertEqual(self.turn(5 * MS, slept=MS), 0)
+        self.assertEqual(self.turn(5 * MS, slept=MS, timeout=1), 0)
         self.assertAlmostEqual(self.turn(3 * MS), 3, places=3)
+
+    def test_a_look_that_had_no_time_to_sleep_was_kept_from_a_core(self):
+        self.turn(10 * MS, timers=[10 * MS])
+        self.assertAlmostEqual(self.turn(5 * MS, slept=MS), 5 + 10, places=3)
 
     def test_what_was_counted_stands_for_the_next_turns(self):
         self.turn(10 * MS, timers=[2 * MS])

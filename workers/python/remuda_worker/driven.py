@@ -54,7 +54,7 @@ class Driven(collections.abc.Coroutine):
     Children that the task makes by asyncio are driven too, for their task.
     """
 
-    __slots__ = ("coroutine", "task")
+    __slots__ = ("coroutine", "task", "ended")
 
     # Of the class, as a worker has one loop and thousands of these.
     numbers = None  # of the cell
@@ -63,6 +63,8 @@ class Driven(collections.abc.Coroutine):
     def __init__(self, coroutine, task):
         self.coroutine = coroutine
         self.task = task
+        # The step before; the first may be ready from when its maker began.
+        self.ended = max(task.began, self.step.began)
 
     # Both are written out, as a step costs a call less so.
 
@@ -71,17 +73,17 @@ class Driven(collections.abc.Coroutine):
         numbers[0] = task.cell
         step.coroutine = self.coroutine
         began = step.began = _now()
-        if task.steps:
-            task.turn_ns += began - step.turn_began + step.turn_before
-        else:  # it was ready from its beginning
-            task.turn_ns = began - task.began
+        turn = began - step.turn_began + step.turn_before
+        since = began - self.ended
+        task.turn_ns += turn if turn < since else since
         step.task = task
         try:
             return self.coroutine.send(value)
         finally:
             step.task = None
             numbers[0] = 0
-            took = _now() - began
+            self.ended = _now()
+            took = self.ended - began
             task.held_ns += took
             task.steps += 1
             step.held_ns += took
@@ -96,17 +98,17 @@ class Driven(collections.abc.Coroutine):
         numbers[0] = task.cell
         step.coroutine = self.coroutine
         began = step.began = _now()
-        if task.steps:
-            task.turn_ns += began - step.turn_began + step.turn_before
-        else:  # it was ready from its beginning
-            task.turn_ns = began - task.began
+        turn = began - step.turn_began + step.turn_before
+        since = began - self.ended
+        task.turn_ns += turn if turn < since else since
         step.task = task
         try:
             return self.coroutine.throw(*error)
         finally:
             step.task = None
             numbers[0] = 0
-            took = _now() - began
+            self.ended = _now()
+            took = self.ended - began
             task.held_ns += took
             task.steps += 1
             step.held_ns += took

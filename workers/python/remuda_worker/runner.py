@@ -23,7 +23,7 @@ class Holds:
     def go_on(self, _found=()):
         self.since = time.monotonic_ns()
 
-    def end(self):
+    def end(self, _timeout=None):
         self.longest_ns = max(self.longest_ns, time.monotonic_ns() - self.since)
 
 

@@ -2,7 +2,7 @@
 
 import time
 
-# A look for what is due that takes longer has waited for it.
+# A look for what is due that may wait, and takes longer, has waited for it.
 SLEPT_NS = 50_000
 # Of the turns that did not wait, one in so many counts how long its timers were due;
 # and no more of these than so many, as a loop may have thousands.
@@ -11,16 +11,16 @@ TIMERS_MAX = 256
 
 
 def around_looks(loop, before, after):
-    """Has the loop call `before` when it begins to look for what is due, and `after`,
-    with what it found, when it has looked. False: it is no loop of asyncio's, and
-    calls nothing."""
+    """Has the loop call `before`, with how long it may wait, when it begins to look
+    for what is due, and `after`, with what it found, when it has looked. False: it is
+    no loop of asyncio's, and calls nothing."""
     selector = getattr(loop, "_selector", None)
     if selector is None:
         return False
     look = selector.select
 
     def select(timeout=None):
-        before()
+        before(timeout)
         found = ()
         try:
             found = look(timeout)
@@ -60,19 +60,21 @@ class Turns:
         self.loop = loop
         self.step = step
         self.looked = 0
+        self.may_sleep = False
         self.stood = 0  # for how long what the last look found had been ready
         self.part = 0.5  # of a turn's length, by the latest that was counted
         self.uncounted = 0
         self.are_known = around_looks(loop, self.end, self.begin)
 
-    def end(self):
+    def end(self, timeout):
+        self.may_sleep = timeout is None or timeout > 0
         self.looked = time.monotonic_ns()
 
     def begin(self, found):
         step = self.step
         now = time.monotonic_ns()
         length = self.looked - step.turn_began
-        if now - self.looked > SLEPT_NS:
+        if self.may_sleep and now - self.looked > SLEPT_NS:
             step.turn_before = 0
             self.stood = 0
         else:
