@@ -42,7 +42,7 @@ constexpr double kLockError = 0.15;
 // Of the share of time in which the lock was found taken, by some dozen looks.
 constexpr double kHeldError = 0.1;
 // Of the wait for a turn on the loop, by the length of turns.
-constexpr double kTurnError = 0.3;
+constexpr double kTurnError = 0.15;
 // Below this share of its cores a job is not bound by them.
 constexpr double kBusyMin = 0.85;
 // The same of loops, which also wait for the kernel and each other's answers.
@@ -370,11 +370,16 @@ Interval GainOn(const WorkToJudge& work, const Measures& measures,
     return std::min({most / (each + more), of_cores / (cpu + more), of_loops}) /
            now;
   };
+  // As many tasks as were brought here can be brought there: slots that stood
+  // empty take something of what is more than that.
+  const auto brought = [&](double all) {
+    return all <= 1 ? all : std::max(1.0, all * filled);
+  };
   return {
       .low = gain(alone.high, cores.low, loops.low, own.high) * filled *
              (1 - error),
-      .middle =
-          gain(alone.middle, cores.middle, loops.middle, own.middle) * filled,
+      .middle = brought(
+          gain(alone.middle, cores.middle, loops.middle, own.middle)),
       .high = gain(alone.low, cores.high, loops.high, own.low) * (1 + error)};
 }
 

@@ -387,6 +387,15 @@ TEST(Verdict, EmptySlotsAreNoPromiseOfFullOnes) {
   EXPECT_LT(On(kThreadPool, verdict).gain.middle, 1.1);
 }
 
+// Two slots are filled by fewer tasks than fill seventy.
+TEST(Verdict, EmptySlotsTakeNothingFromWhereFewerAreNeeded) {
+  WorkToJudge work =
+      WorkOf({.waits = 0.03}, {.executor = kThreadPool, .at_once = 45});
+  const Interval gain = On(kProcessPool, Judge(work)).gain;
+  EXPECT_NEAR(gain.middle, 2.0 / 45, 0.004);
+  EXPECT_LE(gain.low, gain.middle * 45 / 64);
+}
+
 TEST(Verdict, MemoryGrowsWithProcesses) {
   WorkToJudge work = WorkOf({.locked = 0.001, .free = 0.03},
                             {.executor = kThreadPool, .at_once = 2});
