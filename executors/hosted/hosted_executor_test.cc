@@ -173,6 +173,20 @@ INSTANTIATE_TEST_SUITE_P(Kinds, HostedExecutorTest,
                                       : "threads";
                          });
 
+TEST_P(HostedExecutorTest, OfWhatEqualResultsUsedTogetherEachHasItsPart) {
+  options_.workers_max = 1;
+  Make();
+  std::vector<AttemptId> ids;
+  for (int i = 0; i < 4; ++i) ids.push_back(Test("together"));
+  for (const AttemptId& id : ids) {
+    const Outcome outcome = Await(id);
+    EXPECT_EQ(outcome.ending, Ending::kSucceeded) << outcome.error;
+    EXPECT_EQ(outcome.usage.cpu, Duration(1'000));
+    EXPECT_EQ(outcome.usage.run_queue_delay, Duration(2'000));
+    EXPECT_EQ(outcome.usage.loop_wait, Duration(3'000));
+  }
+}
+
 // An agent that hosts nobody's code is as small as it can be.
 TEST_P(HostedExecutorTest, TheFirstTaskStartsTheSpawner) {
   const auto children = [] {

@@ -7,6 +7,7 @@ The parameter `do` of a task of type `test` says what goes wrong:
   wrong: reports the end of a task that it was never given
   twice: reports its own end twice      print: writes to standard error, dies
   job: returns the REMUDA_CPUS that it sees
+  together: the ends of four such tasks, one after another, are told as one
 And what is to be seen of a loop, until the task is asked to stop:
   full: it says that it is full         blocked: it tells of a blocked loop
   burn: it uses a processor, and says nothing of it
@@ -34,6 +35,7 @@ class Worker:
         self.ended = threading.Condition()
         self.held = set()
         self.stops = {}
+        self.together = []
 
     def send(self, **message):
         body = json.dumps(message).encode()
@@ -138,6 +140,8 @@ class Worker:
             self.say_deaf(number)
         elif do in ("full", "blocked", "burn", "more"):
             threading.Thread(target=self.show, args=(number, do), daemon=True).start()
+        elif do == "together":
+            self.end_together(number)
         elif do == "job":
             self.end(number, "succeeded", output=json.dumps(os.environ["REMUDA_CPUS"]))
         elif kind == "sleep":
@@ -150,6 +154,27 @@ class Worker:
                 ).start()
         else:
             self.end(number, "succeeded")
+
+    def end_together(self, number):
+        with self.ended:
+            self.together.append(number)
+            if len(self.together) < 4:
+                return
+            self.send(
+                type="results",
+                results=[
+                    {
+                        "id": str(min(self.together)),
+                        "count": 4,
+                        "ending": "succeeded",
+                        "cpu_ns": 4_000,
+                        "run_queue_ns": 8_000,
+                        "loop_wait_ns": 12_000,
+                    }
+                ],
+            )
+            self.held.difference_update(self.together)
+            self.ended.notify_all()
 
     def say_deaf(self, number):
         self.send(type="finding", code="deaf", job="1", id=str(number), text="")

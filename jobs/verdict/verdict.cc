@@ -424,13 +424,25 @@ Bound BoundOf(const WorkToJudge& work, const Measures& measures) {
 // how many one should hold.
 bool IsTooSmall(const WorkToJudge& work, Verdict& verdict) {
   const Measures& measures = verdict.measures;
-  const double mean = measures.mean.count();
-  if (!work.runs_user_code) return false;
-  if (measures.mean >= kTinyMax || measures.per_second <= 0) return false;
-  const double slot = CoresOf(work, work.executor).high / measures.per_second;
+  if (!work.runs_user_code || measures.per_second <= 0) return false;
+  double mean = measures.mean.count();
+  if (work.executor == kThreadPool && measures.cpu) {
+    // Many threads with next to nothing to do each wait for one another most.
+    mean *= std::clamp(
+        1 - measures.queue.value_or(0) - measures.lock.value_or(0),
+        std::min(*measures.cpu, 1.0), 1.0);
+  }
+  if (mean >= kTinyMax.count()) return false;
+  // Such code hardly lets the lock go.
+  double cores = CoresOf(work, work.executor).high;
+  if (work.executor == kThreadPool && work.is_python) {
+    cores = std::min(cores, Processes(work, kThreadPool));
+  }
+  const double slot = cores / measures.per_second;
   const double overhead = slot - mean;
   if (overhead < mean || overhead > kOverheadMax.count()) return false;
   verdict.kept = RealSeconds(slot);
+  verdict.alone = RealSeconds(mean);
   const double wanted = std::ceil(kBatchTime.count() / std::max(mean, 1e-7));
   verdict.batch_tasks =
       std::clamp<uint64_t>(static_cast<uint64_t>(wanted), 2, kBatchTasksMax);

@@ -97,7 +97,8 @@ struct Verdict {
   std::optional<ExecutorKind> leaning;  // if not: better, surely by little
   Interval gain = {1, 1, 1};            // of following the verdict
   uint64_t batch_tasks = 0;             // that one should hold, if kBatch
-  RealSeconds kept{};                   // a core by one task, if kBatch
+  RealSeconds kept{};                   // a core by one task, if kBatch,
+  RealSeconds alone{};                  // which takes so long by itself
   double cpus_used = 0;                 // by a task, if kMoreCpus
   uint64_t enough_at_once = 0;          // if kLessAtOnce
   std::vector<Advice> advice;

@@ -151,11 +151,31 @@ TEST(Verdict, FewTinyTasksAreNotToldToBeLarger) {
 TEST(Verdict, TinyTasksAreToldSoOnThreadsToo) {
   WorkToJudge work =
       WorkOf({.locked = 5e-6}, {.executor = kThreadPool, .at_once = 2}, 40'000);
-  work.evidence.active = RealSeconds(1);  // 50 us of two cores each
+  work.evidence.active = RealSeconds(1);  // 25 us of the one that has the lock
   const Verdict verdict = Judge(work);
   EXPECT_EQ(verdict.code, VerdictCode::kBatch);
-  EXPECT_EQ(verdict.batch_tasks, 1'000u);
+  EXPECT_EQ(verdict.batch_tasks, 2'000u);
   EXPECT_NEAR(verdict.gain.middle, 5, 0.2);
+}
+
+// Each then takes many times as long as by itself.
+TEST(Verdict, TinyTasksThatWaitForOneAnotherAreToldSoToo) {
+  WorkToJudge work =
+      WorkOf({.locked = 5e-6}, {.executor = kThreadPool, .at_once = 2}, 40'000);
+  Evidence& evidence = work.evidence;
+  evidence.active = RealSeconds(2);
+  evidence.wall = RealSeconds(100e-6) * evidence.attempts;
+  evidence.cpu.wall = evidence.wall;
+  evidence.gil_wait = {.attempts = evidence.attempts,
+                       .sum = evidence.wall * 0.7,
+                       .wall = evidence.wall};
+  evidence.run_queue_delay = {.attempts = evidence.attempts,
+                              .sum = evidence.wall * 0.25,
+                              .wall = evidence.wall};
+  const Verdict verdict = Judge(work);
+  EXPECT_EQ(verdict.code, VerdictCode::kBatch);
+  EXPECT_NEAR(verdict.alone.count(), 5e-6, 1e-7);
+  EXPECT_NEAR(verdict.gain.middle, 10, 0.5);
 }
 
 TEST(Verdict, ATaskThatUsesMoreCoresThanItAsksForIsTold) {

@@ -112,8 +112,7 @@ std::string StayText(const Verdict& verdict) {
 }
 
 std::string BatchText(const WorkToJudge& work, const Verdict& verdict) {
-  const Measures& measures = verdict.measures;
-  return "tasks of " + Time(measures.mean) + " each keep a core for " +
+  return "tasks of " + Time(verdict.alone) + " each keep a core for " +
          Time(verdict.kept) + "; tasks that do the work of about " +
          std::to_string(verdict.batch_tasks) + " predicted " +
          GainText(verdict.gain) + ": give each task more to do" +

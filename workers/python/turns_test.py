@@ -88,12 +88,19 @@ class TurnsTest(unittest.TestCase):
         self.turn(10 * MS, timers=[10 * MS])
         self.assertAlmostEqual(self.turn(5 * MS, slept=MS), 5 + 10, places=3)
 
-    def test_what_was_counted_stands_for_the_next_turns(self):
-        self.turn(10 * MS, timers=[2 * MS])
+    def test_what_was_counted_stands_for_the_next_short_turns(self):
+        self.turn(MS, timers=[MS // 5])
         for _ in range(turns.COUNTED):
-            self.turn(10 * MS, timers=[8 * MS])
+            self.turn(MS, timers=[MS * 4 // 5])
         # By then it was counted again.
-        self.assertAlmostEqual(self.turn(10 * MS), 10 + 8, places=3)
+        self.assertAlmostEqual(self.turn(MS), 1 + 0.8, places=3)
+        self.turn(MS, timers=[MS // 5])
+        self.assertAlmostEqual(self.turn(MS), 1 + 0.8, places=3)
+
+    def test_long_turns_are_always_counted(self):
+        for ago in (9, 1, 4):
+            self.turn(10 * MS, timers=[ago * MS])
+            self.assertAlmostEqual(self.turn(5 * MS), 5 + ago, places=3)
 
     def test_no_more_timers_than_can_be_looked_at(self):
         timers = [Timer(i / 1000) for i in range(3000)]

@@ -89,6 +89,11 @@ class LockProbe:
             late = time.monotonic_ns() - due
             waited = run_queue.since_last() or 0  # for a processor
             after = self.task_of()
+            taken = late - waited > TAKEN_NS
+            # Code of C keeps the lock to its end, which often is the task's: then
+            # the look is over when no task runs.
+            if taken:
+                task = after = task or after
             if task is None or after is None:
                 continue
             function = task.parameters.get("function")
@@ -99,4 +104,4 @@ class LockProbe:
                 self.function = function
                 seen = 0
             seen += 1
-            self.looks.append(late - waited > TAKEN_NS)
+            self.looks.append(taken)

@@ -172,6 +172,8 @@ class ProcessMode(Worker):
             held = self.lock_share(task)
             if held is not None:
                 result["gil_held_ns"] = int(held * took)
+        else:  # what it takes to ask is as long as the shortest
+            cpu = min(cpu, took / 1e9)
         result["cpu_ns"] = int(max(0.0, cpu) * 1e9)
         logs = self.output.take(number)
         if logs:

@@ -4,8 +4,9 @@ import time
 
 # A look for what is due that may wait, and takes longer, has waited for it.
 SLEPT_NS = 50_000
-# Of the turns that did not wait, one in so many counts how long its timers were due;
-# and no more of these than so many, as a loop may have thousands.
+# How long timers were due is counted after each turn that took so long, and after one
+# in so many of the others; and no more timers than so many, as there may be thousands.
+COUNTED_NS = 2_000_000
 COUNTED = 8
 TIMERS_MAX = 256
 
@@ -80,7 +81,7 @@ class Turns:
         else:
             step.turn_before = length + self.stood
             self.uncounted -= 1
-            if self.uncounted < 0:
+            if self.uncounted < 0 or length > COUNTED_NS:
                 self.uncounted = COUNTED - 1
                 self.count(length, len(found))
             self.stood = int(length * self.part)
