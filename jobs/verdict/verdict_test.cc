@@ -151,11 +151,14 @@ TEST(Verdict, FewTinyTasksAreNotToldToBeLarger) {
 TEST(Verdict, TinyTasksAreToldSoOnThreadsToo) {
   WorkToJudge work =
       WorkOf({.locked = 5e-6}, {.executor = kThreadPool, .at_once = 2}, 40'000);
-  work.evidence.active = RealSeconds(1);  // 25 us of the one that has the lock
+  work.evidence.active = RealSeconds(1);  // 50 us of two cores each
   const Verdict verdict = Judge(work);
   EXPECT_EQ(verdict.code, VerdictCode::kBatch);
   EXPECT_EQ(verdict.batch_tasks, 2'000u);
-  EXPECT_NEAR(verdict.gain.middle, 5, 0.2);
+  EXPECT_NEAR(verdict.gain.middle, 10, 0.2);
+
+  work.evidence.slots[static_cast<size_t>(kThreadPool)] = 4;  // of one process
+  EXPECT_NEAR(Judge(work).gain.middle, 5, 0.2);
 }
 
 // Each then takes many times as long as by itself.
@@ -175,7 +178,7 @@ TEST(Verdict, TinyTasksThatWaitForOneAnotherAreToldSoToo) {
   const Verdict verdict = Judge(work);
   EXPECT_EQ(verdict.code, VerdictCode::kBatch);
   EXPECT_NEAR(verdict.alone.count(), 5e-6, 1e-7);
-  EXPECT_NEAR(verdict.gain.middle, 10, 0.5);
+  EXPECT_NEAR(verdict.gain.middle, 20, 0.5);
 }
 
 TEST(Verdict, ATaskThatUsesMoreCoresThanItAsksForIsTold) {
