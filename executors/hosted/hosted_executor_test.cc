@@ -181,6 +181,7 @@ TEST_P(HostedExecutorTest, OfWhatEqualResultsUsedTogetherEachHasItsPart) {
   for (const AttemptId& id : ids) {
     const Outcome outcome = Await(id);
     EXPECT_EQ(outcome.ending, Ending::kSucceeded) << outcome.error;
+    EXPECT_EQ(std::to_string(outcome.wall.count()), outcome.output);
     EXPECT_EQ(outcome.usage.cpu, Duration(1'000));
     EXPECT_EQ(outcome.usage.run_queue_delay, Duration(2'000));
     EXPECT_EQ(outcome.usage.loop_wait, Duration(3'000));

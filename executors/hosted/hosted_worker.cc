@@ -202,8 +202,8 @@ void HostedWorker::HandleResults(const std::vector<WorkerResult>& results) {
     }
     // Nothing took longer than the worker lived, whatever it says.
     const Duration wall =
-        std::min(result.wall, loop_.Now() - link_->started()) /
-        static_cast<int64_t>(result.count);
+        std::min(result.wall / static_cast<int64_t>(result.count),
+                 loop_.Now() - link_->started());
     for (uint64_t i = 0; i < result.count; ++i) {
       const auto found = held_.find(result.first + i);
       if (found == held_.end()) {

@@ -23,6 +23,14 @@ constexpr double kTasksPerLoopWorker = 16;
 constexpr std::array<double, kExecutorKinds> kOverheadSeconds = {60e-6, 60e-6,
                                                                  40e-6};
 
+// For how long a slot of threads or of a loop stands empty between two tasks of
+// user code: ends are told together, the more the more there are, and the next
+// one comes from the agent or, where `concurrency` is the limit, from the
+// coordinator. In a process it is there already. Measured with the zoo's
+// `sleeping` and `waits` on two virtual cores; elsewhere it may be nothing.
+constexpr double kBetweenEach = 55e-6;
+constexpr double kBetweenMax = 4e-3;
+
 // What a coroutine costs on a loop of its own, beside one that it shares: once,
 // and for each wait, as nothing else runs meanwhile and the thread or process
 // has to be woken. Measured on two virtual cores with the zoo's coroutines;
@@ -365,9 +373,13 @@ Interval GainOn(const WorkToJudge& work, const Measures& measures,
   const double error = ErrorOf(work.evidence);
   const double filled = FilledOf(work, measures);
   const Interval own = OwnLoopOf(work, kind);
-  const auto gain = [&](double each, double of_cores, double of_loops,
+  double between = 0;
+  if (work.runs_user_code && kind != kProcessPool) {
+    between = std::min(kBetweenEach * most, kBetweenMax);
+  }
+  const auto gain = [&](double slot, double of_cores, double of_loops,
                         double more) {
-    return std::min({most / (each + more), of_cores / (cpu + more), of_loops}) /
+    return std::min({most / (slot + more), of_cores / (cpu + more), of_loops}) /
            now;
   };
   // As many tasks as were brought here can be brought there: slots that stood
@@ -376,10 +388,10 @@ Interval GainOn(const WorkToJudge& work, const Measures& measures,
     return all <= 1 ? all : std::max(1.0, all * filled);
   };
   return {
-      .low = gain(alone.high, cores.low, loops.low, own.high) * filled *
-             (1 - error),
-      .middle = brought(
-          gain(alone.middle, cores.middle, loops.middle, own.middle)),
+      .low = gain(alone.high + 1.5 * between, cores.low, loops.low, own.high) *
+             filled * (1 - error),
+      .middle = brought(gain(alone.middle + between, cores.middle, loops.middle,
+                             own.middle)),
       .high = gain(alone.low, cores.high, loops.high, own.low) * (1 + error)};
 }
 
