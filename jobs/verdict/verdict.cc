@@ -432,18 +432,25 @@ Bound BoundOf(const WorkToJudge& work, const Measures& measures) {
   return Bound::kUnknown;
 }
 
+// Of what tiny tasks took, how much they would by themselves: many threads with
+// next to nothing to do each wait for one another most, and the few tasks that
+// somebody kept from a core may have taken longer than all others together.
+double ShareAlone(const WorkToJudge& work, const Measures& measures) {
+  const Known<RealSeconds>& queue = work.evidence.run_queue_delay;
+  if (!measures.cpu || work.evidence.wall <= RealSeconds::zero()) return 1;
+  // What was in the queue for a core between short tasks is in there too.
+  const double queued =
+      std::min(queue.sum, queue.wall) / work.evidence.wall;
+  return std::clamp(1 - queued - measures.lock.value_or(0),
+                    std::min(*measures.cpu, 1.0), 1.0);
+}
+
 // Whether handing tasks out costs more than running them; then `verdict` says
 // how many one should hold.
 bool IsTooSmall(const WorkToJudge& work, Verdict& verdict) {
   const Measures& measures = verdict.measures;
   if (!work.runs_user_code || measures.per_second <= 0) return false;
-  double mean = measures.mean.count();
-  if (work.executor == kThreadPool && measures.cpu) {
-    // Many threads with next to nothing to do each wait for one another most.
-    mean *= std::clamp(
-        1 - measures.queue.value_or(0) - measures.lock.value_or(0),
-        std::min(*measures.cpu, 1.0), 1.0);
-  }
+  const double mean = measures.mean.count() * ShareAlone(work, measures);
   if (mean >= kTinyMax.count()) return false;
   // Such code hardly lets the lock go.
   double cores = CoresOf(work, work.executor).high;

@@ -181,6 +181,23 @@ TEST(Verdict, TinyTasksThatWaitForOneAnotherAreToldSoToo) {
   EXPECT_NEAR(verdict.gain.middle, 20, 0.5);
 }
 
+TEST(Verdict, TinyTasksThatHadNoCoreAreNoLongerOnes) {
+  WorkToJudge work = WorkOf({.locked = 10e-6},
+                            {.executor = kProcessPool, .at_once = 2}, 40'000);
+  Evidence& evidence = work.evidence;
+  evidence.active = RealSeconds(2);  // 100 us of two cores each
+  // Forty of them took 20 ms, in the queue; before that others stood there.
+  const RealSeconds kept{40 * 20e-3};
+  evidence.wall += kept;
+  evidence.cpu.wall = evidence.wall;
+  evidence.run_queue_delay = {
+      .attempts = 40, .sum = kept * 3, .wall = kept};
+  const Verdict verdict = Judge(work);
+  EXPECT_EQ(verdict.code, VerdictCode::kBatch);
+  EXPECT_NEAR(verdict.alone.count(), 10e-6, 1e-6);
+  EXPECT_NEAR(verdict.gain.middle, 10, 0.5);
+}
+
 TEST(Verdict, ATaskThatUsesMoreCoresThanItAsksForIsTold) {
   WorkToJudge work =
       WorkOf({.free = 0.5}, {.executor = kProcessPool, .at_once = 2});
