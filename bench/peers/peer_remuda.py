@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT / "acceptance"))
 
 from cluster import Cluster, job_text  # noqa: E402
 
-IN_FLIGHT = 200
+IN_FLIGHT = 500  # as many as the peers have
 
 
 class Remuda(Peer):
