@@ -9,7 +9,11 @@ import unittest
 from worker_driver import WorkerTest
 
 MODULE = """
-import asyncio, hashlib, time
+import asyncio, hashlib, json, time
+ROWS = list(range(20_000))
+def keeps_in_c():
+    end = time.thread_time() + 0.003
+    while time.thread_time() < end: json.dumps(ROWS)
 def keeps():
     end = time.thread_time() + 0.4
     while time.thread_time() < end: sum(range(1000))
@@ -47,6 +51,12 @@ class ProcessModeTest(WorkerTest):
             self.assertGreater(share, 0.5)
         else:
             self.assertEqual(share, 0)
+
+    @unittest.skipUnless(HAS_LOCK, "there is no lock to keep")
+    def test_code_of_c_that_keeps_it_to_the_end_of_the_task(self):
+        ids = self.worker.start("m:keeps_in_c", count=400)
+        end = [self.worker.end_of(each) for each in ids][-1]
+        self.assertGreater(end["gil_held_ns"] / end["wall_ns"], 0.5)
 
     def test_code_that_lets_the_lock_go(self):
         self.assertLess(self.share("m:lets_go"), 0.5)

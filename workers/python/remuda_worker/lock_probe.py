@@ -32,8 +32,9 @@ class LockProbe:
     Thread: begin(), wake() and share() on that of the tasks.
     """
 
-    def __init__(self, task_of):
+    def __init__(self, task_of, latest_of):
         self.task_of = task_of  # gives the task that runs, or None
+        self.latest_of = latest_of  # and the one that ran last
         self.thread = None
         self.awake = threading.Event()
         self.function = None
@@ -91,9 +92,10 @@ class LockProbe:
             after = self.task_of()
             taken = late - waited > TAKEN_NS
             # Code of C keeps the lock to its end, which often is the task's: then
-            # the look is over when no task runs.
+            # looks begin and end when no task runs. Nobody else keeps it.
             if taken:
-                task = after = task or after
+                idle = 0
+                task = after = after or task or self.latest_of()
             if task is None or after is None:
                 continue
             function = task.parameters.get("function")

@@ -50,10 +50,12 @@ class ProcessMode(Worker):
         # between tasks, as that cannot be in the middle of it.
         self.in_task = False
         self.nudged = False  # a signal came when no task ran
-        self.current = None
+        self.current = self.latest = None
         self.code_began = self.code_ended = 0  # of its function
         # Without the lock there is nothing to keep.
-        self.lock_probe = LockProbe(lambda: self.current) if self.facts["gil"] else None
+        self.lock_probe = None
+        if self.facts["gil"]:
+            self.lock_probe = LockProbe(lambda: self.current, lambda: self.latest)
         signal.signal(signal.SIGTERM, self.on_signal)
         # A process that a task forks is not the worker.
         os.register_at_fork(
@@ -191,7 +193,7 @@ class ProcessMode(Worker):
         return self.lock_probe.share(task.parameters.get("function"))
 
     def call(self, task):
-        self.current = task
+        self.current = self.latest = task
         self.code_began = self.code_ended = time.monotonic_ns()
         if self.lock_probe is not None:
             self.lock_probe.wake()
