@@ -390,8 +390,8 @@ Interval GainOn(const WorkToJudge& work, const Measures& measures,
   return {
       .low = gain(alone.high + 1.5 * between, cores.low, loops.low, own.high) *
              filled * (1 - error),
-      .middle = brought(gain(alone.middle + between, cores.middle, loops.middle,
-                             own.middle)),
+      .middle = brought(
+          gain(alone.middle + between, cores.middle, loops.middle, own.middle)),
       .high = gain(alone.low, cores.high, loops.high, own.low) * (1 + error)};
 }
 
@@ -439,8 +439,7 @@ double ShareAlone(const WorkToJudge& work, const Measures& measures) {
   const Known<RealSeconds>& queue = work.evidence.run_queue_delay;
   if (!measures.cpu || work.evidence.wall <= RealSeconds::zero()) return 1;
   // What was in the queue for a core between short tasks is in there too.
-  const double queued =
-      std::min(queue.sum, queue.wall) / work.evidence.wall;
+  const double queued = std::min(queue.sum, queue.wall) / work.evidence.wall;
   return std::clamp(1 - queued - measures.lock.value_or(0),
                     std::min(*measures.cpu, 1.0), 1.0);
 }
@@ -543,32 +542,6 @@ void Choose(Verdict& verdict) {
 }
 
 }  // namespace
-
-std::string_view Name(VerdictCode code) {
-  static constexpr std::array<std::string_view, kVerdictCodes> kNames = {
-      "stay",
-      "move",
-      "batch",
-      "more_cpus",
-      "too_few",
-      "cpu_unknown",
-      "too_little_to_do",
-      "undecided"};
-  return kNames.at(static_cast<size_t>(code));
-}
-
-std::string_view Name(Bound bound) {
-  static constexpr std::array<std::string_view, 6> kNames = {
-      "unknown", "cores", "lock", "loop", "waits", "machine"};
-  return kNames.at(static_cast<size_t>(bound));
-}
-
-std::string_view Name(Advice advice) {
-  static constexpr std::array<std::string_view, 6> kNames = {
-      "more_at_once", "less_at_once", "offload",
-      "blocks",       "make_faster",  "memory"};
-  return kNames.at(static_cast<size_t>(advice));
-}
 
 Verdict Judge(const WorkToJudge& work) {
   CHECK(work.cores > 0 && work.cpus_each > 0);

@@ -190,8 +190,7 @@ TEST(Verdict, TinyTasksThatHadNoCoreAreNoLongerOnes) {
   const RealSeconds kept{40 * 20e-3};
   evidence.wall += kept;
   evidence.cpu.wall = evidence.wall;
-  evidence.run_queue_delay = {
-      .attempts = 40, .sum = kept * 3, .wall = kept};
+  evidence.run_queue_delay = {.attempts = 40, .sum = kept * 3, .wall = kept};
   const Verdict verdict = Judge(work);
   EXPECT_EQ(verdict.code, VerdictCode::kBatch);
   EXPECT_NEAR(verdict.alone.count(), 10e-6, 1e-6);
@@ -312,8 +311,8 @@ TEST(Verdict, ALoopThatStandsStillInACallBelongsOnThreads) {
   EXPECT_EQ(verdict.best, kThreadPool);
   EXPECT_EQ(verdict.bound, Bound::kLoop);
   EXPECT_TRUE(Has(Advice::kBlocks, verdict));
-  // A loop does 33 a second, 64 threads 1910 with what is between two tasks, and
-  // two processes 66.
+  // A loop does 33 a second, 64 threads 1910 with what is between two tasks,
+  // and two processes 66.
   EXPECT_NEAR(On(kThreadPool, verdict).gain.middle, 28.7, 1);
   EXPECT_NEAR(On(kProcessPool, verdict).gain.middle, 1, 0.05);
 }
