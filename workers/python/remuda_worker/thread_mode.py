@@ -17,7 +17,7 @@ from .task import TaskStopped, current, tasks_of
 from .worker import ending_of, ending_of_error
 
 CLOSE_SECONDS = 5  # for closing what the threads' set-up made
-SEND_SECONDS = 0.004  # how long ends are kept for company
+SEND_SECONDS = 0.0005  # how long ends are kept for company
 
 
 class ThreadMode(SideBySide):
@@ -159,7 +159,7 @@ class ThreadMode(SideBySide):
                 task, call = self.pending.popleft()
                 if self.pending:
                     self.wake_one()
-            if waited:
+            if waited or measures:
                 run_queue.since_last()  # what came before is nobody's
             measures = self.run_task(task, call, runner, setups, run_queue)
         setups.close()
