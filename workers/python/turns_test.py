@@ -10,14 +10,18 @@ from unittest import mock
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from remuda_worker import turns  # noqa: E402
+from remuda_worker import driven, turns  # noqa: E402
 
 MS = 1_000_000
 
 
 class Timer:
-    def __init__(self, due):
+    def __init__(self, due, cancelled=False):
         self.due = due
+        self.is_cancelled = cancelled
+
+    def cancelled(self):
+        return self.is_cancelled
 
     def when(self):
         return self.due
@@ -107,8 +111,52 @@ class TurnsTest(unittest.TestCase):
         self.assertEqual(len(turns.due_timers(timers, 2.0)), turns.TIMERS_MAX)
         self.assertEqual(len(turns.due_timers(timers, 0.0095)), 10)
 
+    def test_timers_that_nobody_waits_for_do_not_count(self):
+        timers = [Timer(1, cancelled=True), Timer(2), Timer(3, cancelled=True)]
+        self.assertEqual(turns.due_timers(timers, 5), [2])
+
     def test_another_loop_is_not_known(self):
         self.assertFalse(turns.Turns(types.SimpleNamespace(), self.step).are_known)
+
+
+class DrivenTest(unittest.TestCase):
+    """A task's coroutine counts what the step says, and no more than there was."""
+
+    def setUp(self):
+        self.now = 100
+        patch = mock.patch.object(driven, "_now", lambda: self.now)
+        patch.start()
+        self.addCleanup(patch.stop)
+        self.step = driven.Step(10**9, None)
+        self.step.turn_began = 100
+        self.addCleanup(setattr, driven.Driven, "step", driven.Driven.step)
+        self.addCleanup(setattr, driven.Driven, "numbers", driven.Driven.numbers)
+        driven.Driven.step, driven.Driven.numbers = self.step, [0]
+        self.task = types.SimpleNamespace(
+            cell=1, began=90, turn_ns=0, held_ns=0, steps=0
+        )
+        self.driven = driven.Driven(self, self.task)
+
+    def send(self, _value):  # the coroutine's step
+        self.now += 5
+
+    def run_at(self, now, turn_before):
+        self.now, self.step.turn_before = now, turn_before
+        before = self.task.turn_ns
+        self.driven.send(None)
+        return self.task.turn_ns - before
+
+    def test_the_first_step_was_ready_when_the_task_began(self):
+        self.assertEqual(self.run_at(110, turn_before=500), 20)
+
+    def test_a_step_waits_for_no_longer_than_since_the_one_before(self):
+        self.run_at(110, turn_before=0)
+        self.assertEqual(self.run_at(140, turn_before=500), 140 - 115)
+
+    def test_a_step_waits_as_long_as_its_turn(self):
+        self.run_at(110, turn_before=0)
+        self.step.turn_began = 400
+        self.assertEqual(self.run_at(420, turn_before=30), 50)
 
 
 if __name__ == "__main__":

@@ -34,13 +34,15 @@ def around_looks(loop, before, after):
 
 
 def due_timers(scheduled, now):
-    """When the timers that are due were due, in seconds; of a heap as asyncio's."""
+    """When the timers that are due were due, in seconds; of a heap as asyncio's, which
+    also holds some that nobody waits for any more."""
     due = []
     places = [0]
     while places and len(due) < TIMERS_MAX:
         place = places.pop()
         if place < len(scheduled) and scheduled[place].when() <= now:
-            due.append(scheduled[place].when())
+            if not scheduled[place].cancelled():
+                due.append(scheduled[place].when())
             places += (2 * place + 1, 2 * place + 2)
     return due
 
