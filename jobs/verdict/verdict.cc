@@ -49,8 +49,10 @@ constexpr double kModelError = 0.08;
 constexpr double kLockError = 0.15;
 // Of the share of time in which the lock was found taken, by some dozen looks.
 constexpr double kHeldError = 0.1;
-// Of the wait for a turn on the loop, by the length of turns.
+// Of the wait for a turn on the loop: of Python's, which knows its timers, and
+// of native ones, by the length of turns.
 constexpr double kTurnError = 0.15;
+constexpr double kNativeTurnError = 0.3;
 // Below this share of its cores a job is not bound by them.
 constexpr double kBusyMin = 0.85;
 // The same of loops, which also wait for the kernel and each other's answers.
@@ -252,8 +254,9 @@ Interval AloneOf(const WorkToJudge& work, const Measures& measures) {
     if (IsTakingTurns(work, measures)) guess = low = cpu;
   } else if (work.executor == kAsync && measures.turn) {
     const double turn = *measures.turn * mean;
-    low = ready - turn * (1 + kTurnError);
-    high = ready - turn * (1 - kTurnError);
+    const double error = work.is_python ? kTurnError : kNativeTurnError;
+    low = ready - turn * (1 + error);
+    high = ready - turn * (1 - error);
     guess = ready - turn;
   } else if (IsStuck(work, measures)) {
     // The utilization law: a loop that never rests holds each attempt for its
