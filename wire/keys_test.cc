@@ -224,21 +224,34 @@ TEST_F(KeysTest, AnotherRoleIsAnotherPeer) {
 TEST_F(KeysTest, ARoutingIdIsNoIdentity) {
   Serve({Entry(alice_, Role::kOperator, "alice"),
          Entry(bob_, Role::kViewer, "bob")});
-  for (const KeyPair& pair : {alice_, bob_}) {
+  // A socket of that id which has said something.
+  const auto speak = [this](const KeyPair& pair) {
     auto socket = ZmqSocket::Open(context_, ZmqSocket::Type::kDealer);
-    ASSERT_TRUE(socket.ok());
+    CHECK_OK(socket);
     socket->Set(ZMQ_LINGER, 0);
-    ASSERT_EQ(zmq_setsockopt(socket->handle(), ZMQ_ROUTING_ID, "same", 4), 0);
+    CHECK_EQ(zmq_setsockopt(socket->handle(), ZMQ_ROUTING_ID, "same", 4), 0);
     socket->ConnectWithKey(Key(pair));
-    ASSERT_TRUE(socket->Connect(router_->endpoint()).ok());
-    const size_t before = frames_.size();
-    ASSERT_EQ(socket->Send("x", false), 0);
-    ASSERT_TRUE(RunUntil([&] { return frames_.size() > before; }));
-    const uint64_t connections = router_->counters().connections;
-    socket = absl::InternalError("closed");
-    ASSERT_TRUE(RunUntil(
-        [&] { return router_->counters().connections < connections; }));
+    CHECK_OK(socket->Connect(router_->endpoint()));
+    CHECK_EQ(socket->Send("x", false), 0);
+    return *std::move(socket);
+  };
+  {
+    const ZmqSocket alice = speak(alice_);
+    ASSERT_TRUE(RunUntil([&] { return frames_.size() == 1; }));
   }
+  ASSERT_TRUE(RunUntil([&] { return router_->counters().connections == 0; }));
+  // libzmq reports the end of a connection before the socket has forgotten its
+  // id, and never hears a connection that came with an id still taken: so bob
+  // comes again until he is heard.
+  for (int tries = 0; tries < 20 && frames_.size() == 1; ++tries) {
+    const ZmqSocket bob = speak(bob_);
+    bool unheard = false;
+    const TimerId limit =
+        loop_.RunAfter(std::chrono::seconds(1), [&unheard] { unheard = true; });
+    ASSERT_TRUE(RunUntil([&] { return unheard || frames_.size() == 2; }));
+    loop_.CancelTimer(limit);
+  }
+  ASSERT_EQ(frames_.size(), 2u);
   EXPECT_EQ(identities_[0].name, "alice");
   EXPECT_EQ(identities_[1].name, "bob");
 }
