@@ -26,7 +26,8 @@ sys.path.insert(0, str(ROOT / "acceptance"))
 from cluster import Cluster, free_port, job_text  # noqa: E402
 from comparison import Comparison, cpu_of, memory_of, tree_of  # noqa: E402
 
-LIBCURL = ROOT / "bazel-bin/bench/libcurl_in_flight"
+LIBCURL = pathlib.Path(os.environ.get(
+    "LIBCURL_IN_FLIGHT", ROOT / "bazel-bin/bench/libcurl_in_flight"))
 MANY = ROOT / "bench/tutorial/many.py"
 PYTHON = "/usr/bin/python3"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -9,6 +9,7 @@ nothing costs.
 - idle: what a coordinator and an agent use that have nothing to do.
 
     bazel build //cli:remuda && bench/sizes.py [--only agents] [--runs 5]
+    bench/sizes.py --quick          small, to see that it works
 """
 
 import argparse
@@ -71,14 +72,17 @@ class Side:
 
 
 def sizes(args):
+    all_sizes = SIZES[:3] if args.quick else SIZES
+    tasks_min = all_sizes[-1] if args.quick else TASKS_MIN
+    single_max = 2 if args.quick else SINGLE_MAX
     with Side(1) as side:
         pid = side.coordinator.process.pid
-        found = {size: [] for size in SIZES}
-        seconds = {size: [] for size in SIZES}
-        memory = dict.fromkeys(SIZES, 0)
+        found = {size: [] for size in all_sizes}
+        seconds = {size: [] for size in all_sizes}
+        memory = dict.fromkeys(all_sizes, 0)
         for _ in range(args.runs):
-            for size in SIZES:
-                times = min(max(TASKS_MIN // size, 1), SINGLE_MAX)
+            for size in all_sizes:
+                times = min(max(tasks_min // size, 1), single_max)
                 forget_highest_memory(pid)
                 before = side.cpu()
                 took = [side.run(size) for _ in range(times)]
@@ -90,7 +94,7 @@ def sizes(args):
               "with the requests of the client that watches it.\n\n"
               "| tasks | us a task | without a job of one | least to most | "
               "seconds | coordinator at most |\n|--:|--:|--:|--:|--:|--:|")
-        for size in SIZES[1:]:
+        for size in all_sizes[1:]:
             each = [total / size for total in found[size]]
             middle = statistics.median(each)
             print(f"| {size:,} | {middle:.3f} | {middle - first / size:.3f} | "
@@ -145,7 +149,10 @@ def main():
     parser.add_argument("--tasks", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--only", choices=("sizes", "agents", "idle"))
+    parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
+    if args.quick:
+        args.runs, args.agents, args.tasks, args.seconds = 1, 3, 20_000, 0.2
     os.chdir(ROOT)
     for part in (sizes, agents, idle):
         if args.only in (None, part.__name__):
