@@ -109,8 +109,9 @@ void CoordinatorLoop::On(const Asker& asker, Submit request) {
     return AcceptPrepared(asker, request.key, std::move(prepared),
                           std::nullopt);
   }
+  const uint64_t bytes = BytesOf(request, lists);
   const bool taken = submissions_->Ask(
-      [this, asker, request = std::move(request),
+      [this, asker, bytes, request = std::move(request),
        lists = std::move(lists)](StoreReader& reader) -> std::function<void()> {
         absl::StatusOr<std::optional<StoredSubmission>> stored =
             reader.FindSubmission(request.key);
@@ -119,7 +120,7 @@ void CoordinatorLoop::On(const Asker& asker, Submit request) {
                         : stored.status();
         // One that is stored already costs nothing more.
         if (prepared.ok() && !stored->has_value()) {
-          const absl::Status room = disk_.CheckRoomFor(BytesOf(request, lists));
+          const absl::Status room = disk_.CheckRoomFor(bytes);
           if (!room.ok()) prepared = room;
         }
         std::string only_job;
@@ -136,7 +137,8 @@ void CoordinatorLoop::On(const Asker& asker, Submit request) {
           AcceptPrepared(asker, key, std::move(prepared),
                          stored.ok() ? *std::move(stored) : std::nullopt);
         };
-      });
+      },
+      bytes);
   if (taken) {
     open_submissions_[{asker.peer, asker.number}] = std::move(open);
   } else {

@@ -217,6 +217,24 @@ TEST_F(CoordinatorServerTest, AKeyGivesOneSubmission) {
 
 // A job that was accepted before under a new key takes a shortcut; under a key
 // of this life or of an earlier one it is the job of that key.
+// A client that does not wait for answers, right after the start, when nothing
+// is known yet.
+TEST_F(CoordinatorServerTest, ABurstOfManyJobsIsTaken) {
+  Restart();
+  ScriptedPeer client(server_->endpoint(), context_);
+  std::vector<uint64_t> numbers;
+  for (uint64_t i = 1; i <= 2'000; ++i) {
+    numbers.push_back(client.Ask(
+        Submit{.key = "key-" + std::to_string(i), .jobs = {NoopJobJson(i)}}));
+  }
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const ClientReply reply = client.Reply(numbers[i]);
+    const auto* accepted = std::get_if<Accepted>(&reply);
+    ASSERT_NE(accepted, nullptr) << std::get<RequestError>(reply).message;
+    EXPECT_EQ(accepted->jobs.at(0).total, i + 1);
+  }
+}
+
 TEST_F(CoordinatorServerTest, AKnownJobUnderAnyKeyIsTheJobOfThatKey) {
   std::map<std::string, JobId> jobs;
   for (int life = 0; life < 3; ++life) {

@@ -15,14 +15,17 @@ ReaderThread::~ReaderThread() {
   *alive_ = false;
 }
 
-bool ReaderThread::Ask(Work work) {
+bool ReaderThread::Ask(Work work, uint64_t bytes) {
   if (waiting_ >= kWaitingMax) return false;
+  if (waiting_ > 0 && waiting_bytes_ + bytes > kWaitingBytesMax) return false;
   ++waiting_;
-  loop_.Post([this, work = std::move(work)] {
+  waiting_bytes_ += bytes;
+  loop_.Post([this, bytes, work = std::move(work)] {
     std::function<void()> answer = work(reader_);
-    home_.Post([this, alive = alive_, answer = std::move(answer)] {
+    home_.Post([this, bytes, alive = alive_, answer = std::move(answer)] {
       if (!*alive) return;
       --waiting_;
+      waiting_bytes_ -= bytes;
       answer();
     });
   });

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -18,8 +19,10 @@ namespace remuda {
 // brings nothing back any more. Ends before the loop.
 class ReaderThread {
  public:
-  // Requests that may wait.
-  static constexpr size_t kWaitingMax = 256;
+  // Requests that may wait, of which one client may well have hundreds on their
+  // way; and what those hold that say how much that is.
+  static constexpr size_t kWaitingMax = 8'192;
+  static constexpr uint64_t kWaitingBytesMax = uint64_t{128} << 20;
 
   // Runs on the thread; what it returns runs on the loop.
   using Work = std::function<std::function<void()>(StoreReader&)>;
@@ -29,14 +32,16 @@ class ReaderThread {
   ReaderThread(const ReaderThread&) = delete;
   ReaderThread& operator=(const ReaderThread&) = delete;
 
-  // False if too much waits: the client is told to ask again later.
-  [[nodiscard]] bool Ask(Work work);
+  // False if too much waits: the client is told to ask again later. What holds
+  // more than may wait is taken when nothing else waits.
+  [[nodiscard]] bool Ask(Work work, uint64_t bytes = 0);
 
  private:
   StoreReader reader_;  // the thread's alone
   EventLoop& home_;
   EventLoop loop_;
   size_t waiting_ = 0;
+  uint64_t waiting_bytes_ = 0;
   // Shared with what is on its way to the loop when this ends.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::thread thread_;
