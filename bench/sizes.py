@@ -4,7 +4,8 @@ nothing costs.
 
 - sizes: microseconds of CPU of coordinator and agent for each task of arrays of
   many sizes, in turn on one warm cluster, with and without what a job of one
-  task takes; the coordinator's memory at most, of all it has;
+  task takes; messages and commits of a whole job, as a job's start is made of
+  few tasks each; the coordinator's memory at most, of all it has;
 - agents: tasks a second of an array with 200 agents and with one, in turn;
 - idle: what a coordinator and an agent use that have nothing to do.
 
@@ -25,6 +26,7 @@ sys.path.insert(0, str(ROOT / "acceptance"))
 from cluster import Cluster, job_text  # noqa: E402
 from comparison import memory_of  # noqa: E402
 from flat import cpu_nanoseconds, range_of  # noqa: E402
+from noop_array import counters  # noqa: E402
 
 SIZES = (1, 2_000, 16_000, 64_000, 1_000_000, 5_000_000)
 TASKS_MIN = 128_000  # of a run: small arrays run several times
@@ -60,8 +62,11 @@ class Side:
         self.cluster.__exit__(*args)
 
     def cpu(self):
-        return sum(cpu_nanoseconds(one.process.pid)
-                   for one in (self.coordinator, *self.agents))
+        return self.coordinator_cpu() + sum(
+            cpu_nanoseconds(one.process.pid) for one in self.agents)
+
+    def coordinator_cpu(self):
+        return cpu_nanoseconds(self.coordinator.process.pid)
 
     def run(self, tasks):
         """Seconds of a job of that many tasks."""
@@ -77,30 +82,45 @@ def sizes(args):
     single_max = 2 if args.quick else SINGLE_MAX
     with Side(1) as side:
         pid = side.coordinator.process.pid
-        found = {size: [] for size in all_sizes}
-        seconds = {size: [] for size in all_sizes}
-        memory = dict.fromkeys(all_sizes, 0)
+        runs = {size: [] for size in all_sizes}
         for _ in range(args.runs):
             for size in all_sizes:
                 times = min(max(tasks_min // size, 1), single_max)
                 forget_highest_memory(pid)
-                before = side.cpu()
+                counted = counters(side.coordinator)
+                both, own = side.cpu(), side.coordinator_cpu()
                 took = [side.run(size) for _ in range(times)]
-                found[size].append((side.cpu() - before) / times / 1e3)
-                seconds[size].append(statistics.median(took))
-                memory[size] = max(memory[size], highest_memory(pid))
-        first = statistics.median(found[1])
+                both, own = side.cpu() - both, side.coordinator_cpu() - own
+                now = counters(side.coordinator)
+                runs[size].append({
+                    "both": both / times / 1e3, "own": own / times / 1e3,
+                    "seconds": statistics.median(took),
+                    "memory": highest_memory(pid),
+                    **{name: (now[name] - counted[name]) / times
+                       for name in ("messages", "commits")}})
+
+        def middle(size, name):
+            return statistics.median(run[name] for run in runs[size])
+
+        first = middle(1, "both")
         print(f"## Sizes\n\nA job of one task takes {first:,.0f} us of CPU, "
-              "with the requests of the client that watches it.\n\n"
+              "with the requests of the client that watches it: "
+              f"{middle(1, 'messages'):.1f} messages, "
+              f"{middle(1, 'commits'):.1f} commits.\n\n"
               "| tasks | us a task | without a job of one | least to most | "
-              "seconds | coordinator at most |\n|--:|--:|--:|--:|--:|--:|")
+              "of which coordinator | messages | commits | seconds | "
+              "coordinator at most |\n|" + "--:|" * 9)
         for size in all_sizes[1:]:
-            each = [total / size for total in found[size]]
-            middle = statistics.median(each)
-            print(f"| {size:,} | {middle:.3f} | {middle - first / size:.3f} | "
+            each = [run["both"] / size for run in runs[size]]
+            whole = statistics.median(each)
+            memory = max(run["memory"] for run in runs[size])
+            print(f"| {size:,} | {whole:.3f} | {whole - first / size:.3f} | "
                   f"{min(each):.3f} to {max(each):.3f} | "
-                  f"{statistics.median(seconds[size]):.3f} | "
-                  f"{memory[size] / 2**20:.0f} MiB |")
+                  f"{middle(size, 'own') / size:.3f} | "
+                  f"{middle(size, 'messages'):,.1f} | "
+                  f"{middle(size, 'commits'):,.1f} | "
+                  f"{middle(size, 'seconds'):.3f} | "
+                  f"{memory / 2**20:.0f} MiB |")
         print(flush=True)
 
 

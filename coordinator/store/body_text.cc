@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/json_string.h"
+
 namespace remuda {
 namespace {
 
@@ -12,24 +14,13 @@ bool IsPrintable(char byte) { return byte >= ' ' && byte <= '~'; }
 
 BodyText& BodyText::Text(std::string_view name, std::string_view value) {
   Name(name);
-  // Nearly all text is plain; what is not is the library's business.
+  // Nearly all text is plain; what may be no UTF-8 is the library's business.
   if (!std::all_of(value.begin(), value.end(), IsPrintable)) {
     text_ += nlohmann::json(value).dump(
         -1, ' ', false, nlohmann::json::error_handler_t::replace);
     return *this;
   }
-  // Byte by byte into room for the worst: whoever submits one job after the
-  // other has this done with a job's whole text for each.
-  const size_t begin = text_.size();
-  text_.resize(begin + 2 * value.size() + 2);
-  char* to = text_.data() + begin;
-  *to++ = '"';
-  for (const char byte : value) {
-    if (byte == '"' || byte == '\\') *to++ = '\\';
-    *to++ = byte;
-  }
-  *to++ = '"';
-  text_.resize(static_cast<size_t>(to - text_.data()));
+  AppendJsonString(text_, value);
   return *this;
 }
 

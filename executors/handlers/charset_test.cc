@@ -40,6 +40,11 @@ TEST(CharsetTest, Utf8) {
   for (const char* bad : {"\xc3", "\x80", "\xc0\xaf", "\xed\xa0\x80",
                           "\xf4\x90\x80\x80", "\xe2\x82", "\xff"}) {
     EXPECT_FALSE(IsUtf8(bad));
+    for (const char* before : {"1234567", "12345678", "1234567\xc3\xa9"}) {
+      EXPECT_TRUE(IsUtf8(before));
+      EXPECT_FALSE(IsUtf8(std::string(before) + bad));
+      EXPECT_FALSE(IsUtf8(std::string(before) + bad + "12345678"));
+    }
   }
   EXPECT_EQ(RepairUtf8("a\xffz"), "a\xEF\xBF\xBDz");
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "base/json_string.h"
 #include "executors/handlers/charset.h"
 #include "nlohmann/json.hpp"
 
@@ -148,7 +149,15 @@ std::string FetchOutput(const HttpResponse& response) {
     output["body_omitted"] =
         "larger than " + std::to_string(kFetchBodyBytesMax) + " bytes";
   } else if (IsUtf8(response.body)) {
-    output["body"] = response.body;
+    // Nearly all of the output, and the last of it.
+    std::string text = Dump(output);
+    text.reserve(text.size() + response.body.size() +
+                 response.body.size() / 16 + 16);  // some escapes
+    text.back() = ',';
+    text += "\"body\":";
+    AppendJsonString(text, response.body);
+    text += '}';
+    return text;
   } else {
     output["body"]["base64"] = Base64(response.body);
   }

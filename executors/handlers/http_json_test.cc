@@ -4,6 +4,7 @@
 #include <string>
 
 #include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
 
 namespace remuda {
 namespace {
@@ -71,6 +72,28 @@ std::string Base64Of(const std::string& body) {
   const std::string output = FetchOutput(response);
   const size_t begin = output.find("base64\":\"") + 9;
   return output.substr(begin, output.find('"', begin) - begin);
+}
+
+TEST(HttpJsonTest, ABodyIsTheLastAndComesBack) {
+  for (const std::string& body :
+       {std::string(), std::string("<a href=\"x\">h\xc3\xbcte</a>\n\t\\\0", 23),
+        std::string(5'000, '"')}) {
+    const HttpResponse response{
+        .url = "http://x/\"",
+        .status = 200,
+        .content_type = "text/html\xff",
+        .body = body,
+        .bytes_in = 0,
+        .bytes_out = 0,
+        .held = ByteLease(std::make_shared<ByteLease::Budget>(0))};
+    nlohmann::ordered_json expected;
+    expected["url"] = response.url;
+    expected["status"] = 200;
+    expected["bytes"] = body.size();
+    expected["content_type"] = "text/html\xEF\xBF\xBD";
+    expected["body"] = body;
+    EXPECT_EQ(FetchOutput(response), expected.dump());
+  }
 }
 
 TEST(HttpJsonTest, Base64) {
