@@ -4,6 +4,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ namespace remuda {
 namespace {
 
 namespace asio = boost::asio;
+using std::chrono_literals::operator""ms;
 
 // The client's own limits, which no job can set.
 class HttpClientTest : public testing::Test {
@@ -109,6 +111,26 @@ TEST_F(HttpClientTest, AFreeConnectionGoesToWhoWaitsForOne) {
     EXPECT_TRUE(answer.ok()) << answer.status();
   }
   EXPECT_EQ(server_.connections(), 4u);
+}
+
+TEST_F(HttpClientTest, AKeptConnectionThatEndsCostsOneLook) {
+  auto other = std::make_unique<HttpTestServer>();
+  other->Page("/", "x");
+  HttpClient client(loop_);
+  HttpRequest request;
+  request.url = other->Url("/");
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_TRUE(SendAll(client, {request})[0].ok());
+  }
+  EXPECT_EQ(other->connections(), 1u);
+  other.reset();
+  // Not again and again because its descriptor stays readable.
+  size_t handlers = 0;
+  while (handlers < 100 && loop_.run_one_for(100ms) > 0) ++handlers;
+  EXPECT_LT(handlers, 100u);
+  EXPECT_FALSE(SendAll(client, {request})[0].ok());
+  server_.Page("/", "x");
+  EXPECT_TRUE(SendAll(client, {Get("/")})[0].ok());
 }
 
 TEST_F(HttpClientTest, ConnectionsThatTheServerClosedAreNotUsed) {
