@@ -1,7 +1,10 @@
 """Whole-system tests, each a Python program beside its BUILD file."""
 
-def remuda_acceptance_test(name, size, data = []):
-    """Runs NAME.py against //cli:remuda, alone on the machine."""
+def remuda_acceptance_test(name, size, data = [], exclusive = True):
+    """Runs NAME.py against //cli:remuda.
+
+    Alone on the machine, unless it says that it need not be.
+    """
     native.sh_test(
         name = name,
         size = size,
@@ -11,10 +14,6 @@ def remuda_acceptance_test(name, size, data = []):
             "cluster.py",
             name + ".py",
             "//cli:remuda",
-            
         ],
-        tags = [
-            "exclusive",
-            "local",
-        ],
+        tags = ["local"] + (["exclusive"] if exclusive else []),
     )

@@ -15,9 +15,11 @@ sys.path.insert(0, str(ROOT / "bench"))
 from comparison import Comparison  # noqa: E402
 
 ROWS = {
-    "A1": ("curl --parallel", "http.fetch", "h2load, kept alive"),
+    "A1": ("curl --parallel", "http.fetch", "http.fetch, limited by the job",
+           "h2load, kept alive"),
     "A2": ("the tutorial's crawler", "the same with lxml", "http.crawl"),
-    "A3": ("curl --parallel", "http.fetch", "bare libcurl"),
+    "A3": ("curl --parallel", "http.fetch", "http.fetch, limited by the job",
+           "bare libcurl"),
     "A4": ("one after another", "200 threads", "thread-pool, 200",
            "asyncio, 200", "async, 200"),
 }

@@ -77,7 +77,11 @@ def remuda_cc_test(
         tags = [],
         sanitize = False,
         **kwargs):
-    """A GoogleTest program; `sanitize` puts it in the sanitizer runs of ./test.
+    """A GoogleTest program.
+
+    `sanitize` puts it in the sanitizer runs of ./test: "thread" where threads
+    meet, "address" where one thread's memory is the question, True for both.
+    (tsan sees memory that is used after it was freed, too.)
 
     The test's own source is not optimised: that halves its compile time and
     changes nothing in the code that it tests.
@@ -88,7 +92,11 @@ def remuda_cc_test(
         srcs = srcs,
         copts = _WARNINGS + ["-O0"] + copts,
         linkstatic = True,
-        tags = tags + (["sanitize"] if sanitize else []),
+        tags = tags + [
+            "sanitize-" + kind
+            for kind in ["address", "thread"]
+            if sanitize == kind or sanitize == True
+        ],
         deps = deps + ["@googletest//:gtest_main"] + _SANITIZERS,
         **kwargs
     )
