@@ -11,6 +11,8 @@
 #include <system_error>
 #include <vector>
 
+#include "base/environment.h"
+
 namespace remuda {
 namespace {
 
@@ -48,12 +50,12 @@ void KeepHeaps() {
 }
 
 void EnlargeThreadCaches() {
-  if (std::getenv(kStartedAnew) != nullptr) {
+  if (EnvironmentVariable(kStartedAnew).has_value()) {
     unsetenv(kStartedAnew);
     unsetenv(kTunables);
     return;
   }
-  if (std::getenv(kTunables) != nullptr) return;
+  if (EnvironmentVariable(kTunables).has_value()) return;
   // Not /proc/self/exe itself, after which the process would be called "exe".
   std::error_code error;
   const std::string program =

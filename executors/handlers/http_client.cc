@@ -147,30 +147,44 @@ void SetMethod(CURL* handle, const HttpRequest& request) {
   }
 }
 
+template <typename Value>
+void Set(CURL* handle, CURLoption option, Value value) {
+  CHECK(curl_easy_setopt(handle, option, value) == CURLE_OK);
+}
+
+// What all requests have alike.
+void Prepare(CURL* handle) {
+  Set(handle, CURLOPT_WRITEFUNCTION, &Transfer::OnBytes);
+  Set(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+  Set(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+  Set(handle, CURLOPT_MAXREDIRS, kRedirectsMax);
+  Set(handle, CURLOPT_CONNECTTIMEOUT, kConnectSecondsMax);
+  Set(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  Set(handle, CURLOPT_ACCEPT_ENCODING, "");  // all that curl can undo
+  Set(handle, CURLOPT_NOSIGNAL, 1L);
+  Set(handle, CURLOPT_USERAGENT, "remuda");
+}
+
+// Whether Configure() sets what the next request would not set anew.
+bool IsSpecial(const HttpRequest& request) {
+  return request.body.has_value() || request.method != "GET" ||
+         !request.headers.empty() || request.url.find('@') != std::string::npos;
+}
+
 void Configure(CURL* handle, Transfer& transfer) {
   const HttpRequest& request = transfer.request;
   const auto set = [handle](CURLoption option, auto value) {
-    CHECK(curl_easy_setopt(handle, option, value) == CURLE_OK);
+    Set(handle, option, value);
   };
   set(CURLOPT_PRIVATE, &transfer);
   set(CURLOPT_ERRORBUFFER, transfer.error_text);
-  set(CURLOPT_WRITEFUNCTION, &Transfer::OnBytes);
   set(CURLOPT_WRITEDATA, &transfer);
   set(CURLOPT_URL, request.url.c_str());
-  set(CURLOPT_PROTOCOLS_STR, "http,https");
-  set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
   set(CURLOPT_FOLLOWLOCATION, request.follow ? 1L : 0L);
-  set(CURLOPT_MAXREDIRS, kRedirectsMax);
-  set(CURLOPT_CONNECTTIMEOUT, kConnectSecondsMax);
   const auto silence =
       std::chrono::ceil<std::chrono::seconds>(request.silence_max);
-  set(CURLOPT_LOW_SPEED_LIMIT, 1L);
   set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(silence.count()));
   set(CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(request.bytes_max));
-  set(CURLOPT_ACCEPT_ENCODING, "");  // all that curl can undo
-  set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_USERAGENT, "remuda");
-  if (IsLoopback(request.url)) set(CURLOPT_NOPROXY, "*");
   SetMethod(handle, request);
   for (const auto& [name, value] : request.headers) {
     // curl takes a header without a value in this form only.
@@ -234,11 +248,14 @@ class HttpClient::Core : public std::enable_shared_from_this<Core> {
     if (idle_handles_.empty() || transfer.reads_small) {
       transfer.handle.reset(curl_easy_init());
       CHECK(transfer.handle != nullptr);
+      Prepare(transfer.handle.get());
     } else {
       transfer.handle = std::move(idle_handles_.back());
       idle_handles_.pop_back();
     }
     Configure(transfer.handle.get(), transfer);
+    Set(transfer.handle.get(), CURLOPT_NOPROXY,
+        IsLocal(transfer.request.url) ? "*" : nullptr);
     if (transfer.reads_small) {
       CHECK(curl_easy_setopt(transfer.handle.get(), CURLOPT_BUFFERSIZE,
                              kSmallBufferBytes) == CURLE_OK);
@@ -257,7 +274,12 @@ class HttpClient::Core : public std::enable_shared_from_this<Core> {
       transfer.handle.reset();
       return;
     }
-    curl_easy_reset(transfer.handle.get());
+    if (IsSpecial(transfer.request)) {
+      curl_easy_reset(transfer.handle.get());
+      Prepare(transfer.handle.get());
+    }
+    // It goes before what these point to is used again.
+    Set(transfer.handle.get(), CURLOPT_ERRORBUFFER, nullptr);
     idle_handles_.push_back(std::move(transfer.handle));
   }
 
@@ -274,6 +296,21 @@ class HttpClient::Core : public std::enable_shared_from_this<Core> {
   template <typename T>
   void SetMulti(CURLMoption option, T value) {
     CHECK(curl_multi_setopt(multi_, option, value) == CURLM_OK);
+  }
+
+  // Reading a URL takes its time, and most requests go to the server of the one
+  // before.
+  bool IsLocal(const std::string& url) {
+    const size_t server = url.find("//");
+    const size_t path = server == std::string::npos
+                            ? server
+                            : url.find_first_of("/?#", server + 2);
+    const std::string_view origin = std::string_view(url).substr(0, path);
+    if (origin != last_origin_) {
+      last_origin_ = origin;
+      last_is_local_ = IsLoopback(url);
+    }
+    return last_is_local_;
   }
 
   // Where no connection is idle, curl would look in vain at each one to the
@@ -448,6 +485,8 @@ class HttpClient::Core : public std::enable_shared_from_this<Core> {
   absl::flat_hash_set<curl_socket_t> idle_sockets_;
   const std::shared_ptr<ByteLease::Budget> budget_;
   std::vector<Handle> idle_handles_;
+  std::string last_origin_;
+  bool last_is_local_ = false;
   bool closed_ = false;
 };
 

@@ -113,6 +113,40 @@ TEST_F(HttpClientTest, AFreeConnectionGoesToWhoWaitsForOne) {
   EXPECT_EQ(server_.connections(), 4u);
 }
 
+TEST_F(HttpClientTest, NothingOfARequestIsLeftForTheNext) {
+  server_.Answer("/", HttpTestServer::kEcho);
+  server_.Answer(
+      "/moved",
+      "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n");
+  HttpClient client(loop_);
+  const auto echo = [&](const HttpRequest& request) {
+    const auto answers = SendAll(client, {request});
+    const auto& answer = answers[0];
+    EXPECT_TRUE(answer.ok()) << answer.status();
+    return answer.ok() ? answer->body : "";
+  };
+  const std::string plain = echo(Get("/"));
+  HttpRequest special = Get("/");
+  special.method = "PUT";
+  special.body = "text";
+  special.headers = {{"X-Name", "value"}};
+  EXPECT_NE(echo(special), plain);
+  EXPECT_EQ(echo(Get("/")), plain);
+  HttpRequest named = Get("/");
+  named.url.insert(named.url.find("//") + 2, "user:word@");
+  EXPECT_NE(echo(named), plain);
+  EXPECT_EQ(echo(Get("/")), plain);
+  EXPECT_EQ(echo(Get("/moved")), plain);
+  EXPECT_EQ(echo(Get("/")), plain);
+  HttpRequest small = Get("/");
+  small.bytes_max = 1;
+  EXPECT_FALSE(SendAll(client, {small})[0].ok());
+  HttpRequest stays = Get("/moved");
+  stays.follow = false;
+  EXPECT_EQ(SendAll(client, {stays})[0]->status, 302);
+  EXPECT_EQ(echo(Get("/moved")), plain);
+}
+
 TEST_F(HttpClientTest, AKeptConnectionThatEndsCostsOneLook) {
   auto other = std::make_unique<HttpTestServer>();
   other->Page("/", "x");

@@ -103,6 +103,10 @@ std::string Base64(const std::string& bytes) {
   return text;
 }
 
+void AppendText(std::string& output, const std::string& text) {
+  AppendJsonString(output, IsUtf8(text) ? text : RepairUtf8(text));
+}
+
 std::string Dump(const nlohmann::ordered_json& output) {
   return output.dump(-1, ' ', false,
                      nlohmann::ordered_json::error_handler_t::replace);
@@ -139,29 +143,24 @@ absl::StatusOr<CrawlParameters> ParseCrawlParameters(
 }
 
 std::string FetchOutput(const HttpResponse& response) {
-  nlohmann::ordered_json output;
-  output["url"] = response.url;
-  output["status"] = response.status;
-  output["bytes"] = response.body.size();
-  output["content_type"] = response.content_type;
+  std::string output = "{\"url\":";
+  AppendText(output, response.url);
+  output += ",\"status\":" + std::to_string(response.status) +
+            ",\"bytes\":" + std::to_string(response.body.size()) +
+            ",\"content_type\":";
+  AppendText(output, response.content_type);
+  output += ",\"body\":";
   if (response.body.size() > kFetchBodyBytesMax) {
-    output["body"] = nullptr;
-    output["body_omitted"] =
-        "larger than " + std::to_string(kFetchBodyBytesMax) + " bytes";
+    output += "null,\"body_omitted\":\"larger than " +
+              std::to_string(kFetchBodyBytesMax) + " bytes\"";
   } else if (IsUtf8(response.body)) {
-    // Nearly all of the output, and the last of it.
-    std::string text = Dump(output);
-    text.reserve(text.size() + response.body.size() +
-                 response.body.size() / 16 + 16);  // some escapes
-    text.back() = ',';
-    text += "\"body\":";
-    AppendJsonString(text, response.body);
-    text += '}';
-    return text;
+    output.reserve(output.size() + response.body.size() +
+                   response.body.size() / 16 + 16);  // some escapes
+    AppendJsonString(output, response.body);
   } else {
-    output["body"]["base64"] = Base64(response.body);
+    output += "{\"base64\":\"" + Base64(response.body) + "\"}";
   }
-  return Dump(output);
+  return output += '}';
 }
 
 std::string CrawlOutput(const std::string& url, int status, size_t bytes,
