@@ -1,9 +1,6 @@
 """What a task may cost, by the counters that the metrics show."""
 
-import os
-import pathlib
 import unittest
-from unittest import mock
 
 from cluster import Cluster, job_text, metric, wait_until
 
@@ -45,35 +42,6 @@ class Budget(unittest.TestCase):
                                ("commits", 0.01)):
                 self.assertGreater(per_task[what], 0)
                 self.assertLessEqual(per_task[what], most, what)
-
-    def environment(self, served):
-        """What its program began with, as the kernel keeps it."""
-        folder = pathlib.Path(f"/proc/{served.process.pid}")
-        self.assertEqual((folder / "comm").read_text(), "remuda\n")
-        lines = (folder / "environ").read_bytes().decode().split("\0")
-        return dict(line.split("=", 1) for line in lines if line)
-
-    def test_a_coordinator_sets_malloc_and_no_task_hears_of_it(self):
-        with mock.patch.dict(os.environ):
-            os.environ.pop("GLIBC_TUNABLES", None)
-            with Cluster() as cluster:
-                began = self.environment(cluster.coordinator())
-                self.assertIn("malloc.tcache_count", began["GLIBC_TUNABLES"])
-                agent = cluster.agent()
-                self.assertNotIn("GLIBC_TUNABLES", self.environment(agent))
-                cluster.agents_online(1)
-                cluster.run(cluster.spec("env", job_text("env", "command", [
-                    "tasks: {range: {from: 1, to: 1}}",
-                    "with: {argv: [sh, -c, 'test -z \"$GLIBC_TUNABLES\"']}",
-                ])))
-
-    def test_what_somebody_has_set_of_malloc_stays(self):
-        ours = "glibc.malloc.arena_max=4"
-        with mock.patch.dict(os.environ, GLIBC_TUNABLES=ours):
-            with Cluster() as cluster:
-                began = self.environment(cluster.coordinator())
-                self.assertEqual(began["GLIBC_TUNABLES"], ours)
-                self.assertNotIn("REMUDA_STARTED_ANEW", began)
 
 
 if __name__ == "__main__":

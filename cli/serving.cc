@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -19,7 +20,6 @@
 #include "base/signals.h"
 #include "cli/command.h"
 #include "cli/executor_set.h"
-#include "cli/malloc_settings.h"
 #include "cli/print.h"
 #include "cli/settings.h"
 #include "cli/usable_resources.h"
@@ -59,6 +59,18 @@ absl::Status Serve(SignalSet& signals,
   joiner.join();
   signals.Unwatch();
   return ended;
+}
+
+// glibc, left alone, asks the kernel for each large batch anew, and gives back
+// and takes again the end of its heaps with every burst of small ones; those
+// pages then cost more than what is done in them. With these it keeps 4 MiB a
+// heap that is in use. What is free beyond goes back at once, so that memory
+// does not grow with the largest batch that there ever was
+// (docs/decisions/0059-malloc-keeps-some-memory.md).
+void TuneMalloc() {
+  mallopt(M_MMAP_THRESHOLD, 8 << 20);
+  mallopt(M_TOP_PAD, 4 << 20);
+  mallopt(M_TRIM_THRESHOLD, 128 << 10);
 }
 
 // The first process of a container inherits what others in it leave behind
@@ -145,8 +157,7 @@ absl::StatusOr<std::unique_ptr<ApiServer>> StartApi(
 }  // namespace
 
 ExitCode CoordinatorCommand(const CoordinatorCommandOptions& options) {
-  EnlargeThreadCaches();
-  KeepHeaps();
+  TuneMalloc();
   ReapIfFirstProcess();
   SignalSet signals({SIGTERM, SIGINT, SIGHUP});
   ConfigureLog({.component = "coordinator"});
@@ -190,7 +201,7 @@ ExitCode CoordinatorCommand(const CoordinatorCommandOptions& options) {
 }
 
 ExitCode AgentCommand(const AgentCommandOptions& options) {
-  KeepHeaps();
+  TuneMalloc();
   ReapIfFirstProcess();
   SignalSet signals({SIGTERM, SIGINT});
   ConfigureLog({.component = "agent"});
