@@ -104,7 +104,7 @@ std::string Base64(const std::string& bytes) {
 }
 
 void AppendText(std::string& output, const std::string& text) {
-  AppendJsonString(output, IsUtf8(text) ? text : RepairUtf8(text));
+  AppendJsonString(output, RepairUtf8(text));
 }
 
 std::string Dump(const nlohmann::ordered_json& output) {
