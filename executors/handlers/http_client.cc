@@ -278,7 +278,7 @@ class HttpClient::Core : public std::enable_shared_from_this<Core> {
       curl_easy_reset(transfer.handle.get());
       Prepare(transfer.handle.get());
     }
-    // It goes before what these point to is used again.
+    // The one option whose buffer curl may write to later, and it is gone soon.
     Set(transfer.handle.get(), CURLOPT_ERRORBUFFER, nullptr);
     idle_handles_.push_back(std::move(transfer.handle));
   }

@@ -4,6 +4,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -145,6 +146,23 @@ TEST_F(HttpClientTest, NothingOfARequestIsLeftForTheNext) {
   stays.follow = false;
   EXPECT_EQ(SendAll(client, {stays})[0]->status, 302);
   EXPECT_EQ(echo(Get("/moved")), plain);
+}
+
+// What is on this machine is asked without the proxy, whatever went before.
+TEST_F(HttpClientTest, TheProxyIsForOtherMachines) {
+  server_.Page("/", "x");
+  setenv("http_proxy", "http://127.0.0.1:1", 1);
+  HttpClient client(loop_);
+  HttpRequest away;
+  away.url = "http://example.invalid/";
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_TRUE(SendAll(client, {Get("/")})[0].ok());
+    const auto answers = SendAll(client, {away});
+    ASSERT_FALSE(answers[0].ok());
+    EXPECT_EQ(answers[0].status().message().find("resolve"), std::string::npos)
+        << answers[0].status();
+  }
+  unsetenv("http_proxy");
 }
 
 TEST_F(HttpClientTest, AKeptConnectionThatEndsCostsOneLook) {
