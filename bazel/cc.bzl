@@ -86,6 +86,8 @@ def remuda_cc_test(
     The test's own source is not optimised: that halves its compile time and
     changes nothing in the code that it tests.
     """
+    if sanitize not in [False, True, "address", "thread"]:
+        fail("sanitize is \"address\", \"thread\", True or False", "sanitize")
     cc_test(
         name = name,
         size = size,
